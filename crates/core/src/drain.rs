@@ -1,0 +1,201 @@
+//! The drain: running what is left when the program ends, newest first.
+//!
+//! 1. The shards become one: their lists are merged by sequence number into the first, whose lock
+//!    from then on guards every node.
+//! 2. The newest pending node is put aside, claimed and run, until none is pending. What callbacks
+//!    register meanwhile is newest, so it runs next. What is not to run at exit, or is busy
+//!    elsewhere, is put aside and nothing else.
+//! 3. Callbacks that other threads are running are waited for, for a bounded time; unbounded, this
+//!    would hang whenever one of them calls `exit` itself. What is then still running is reported.
+//! 4. The door shuts: every node left is marked, and a later claim to run it finds the mark.
+
+use std::mem;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use crate::list::{List, older, sequence_of};
+use crate::lock::Guard;
+use crate::node::{Node, Place};
+use crate::registry::{Claim, Door, Phase, Registry, Shard};
+use crate::report::{Cause, Problem};
+use crate::state::Due;
+use crate::sync::{Deadline, SHARDS, back_off, thread_number};
+
+/// What the drain found when nothing was pending any more.
+enum Rest {
+    /// Something was registered after all.
+    Pending,
+    /// Other threads are still busy with callbacks.
+    Busy,
+    /// The door is shut.
+    Shut,
+}
+
+impl<D: Door> Registry<D> {
+    /// Runs every live finalizer whose exit flag is on, newest first, then shuts the door for good.
+    /// Waits up to `wait` for callbacks that other threads are running.
+    ///
+    /// A second drain, at the same time or later, does nothing.
+    pub fn drain(&self, wait: Duration) {
+        if !self.begin_drain() {
+            return;
+        }
+        let mut waiting = None;
+        let mut rounds = 0;
+        loop {
+            while let Some(claim) = self.next_due() {
+                // SAFETY: claimed by `next_due`, and nothing was taken out yet.
+                unsafe { D::run(&claim, Cause::Exit) };
+            }
+            // The wait begins when there is nothing else to do.
+            let deadline = *waiting.get_or_insert_with(|| Deadline::after(wait));
+            match self.settle(deadline) {
+                Rest::Pending => {}
+                Rest::Busy => {
+                    back_off(rounds);
+                    rounds += 1;
+                }
+                Rest::Shut => break,
+            }
+        }
+        self.report_unfinished();
+    }
+
+    /// False if a drain has begun before.
+    fn begin_drain(&self) -> bool {
+        // In the order of their index, as for a fork, so that the two cannot wait for each other.
+        let mut shards: [_; SHARDS] = std::array::from_fn(|index| self.shards[index].lock());
+        if shards[0].phase != Phase::Open {
+            return false;
+        }
+        // SAFETY: all locks are held, and each shard but the first is marked as merged here.
+        let all = unsafe { merge(&mut shards) };
+        shards[0].pending = all;
+        shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
+        shards[0].phase = Phase::Draining { thread: thread_number() };
+        true
+    }
+
+    /// Claims the newest finalizer that is to run now.
+    fn next_due(&self) -> Option<Claim<'_, D>> {
+        let mut shard = self.shards[0].lock();
+        loop {
+            let node = shard.pending.newest()?;
+            // SAFETY: the node is in a list, so the registry has a hold on it.
+            let node_ref = unsafe { node.as_ref() };
+            // SAFETY: the lock is held, and the node is pending.
+            unsafe { shard.pending.remove(node_ref) };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { shard.aside.push_newest(node_ref) };
+            // SAFETY: the lock is held.
+            let inherited = self.inherited.node(unsafe { sequence_of(node_ref) });
+            if inherited || !node_ref.at_exit() {
+                continue;
+            }
+            // SAFETY: only whoever finishes a claim releases the registry's hold, so it lasts as
+            // long as a claim made here.
+            if let Some(claim) = unsafe { self.claim(node, Due::Run(Cause::Exit)) } {
+                return Some(claim);
+            }
+        }
+    }
+
+    /// Nothing is pending: shuts the door, unless something came in or others are to be waited for.
+    fn settle(&self, deadline: Deadline) -> Rest {
+        let me = thread_number();
+        let mut shard = self.shards[0].lock();
+        if shard.pending.newest().is_some() {
+            return Rest::Pending;
+        }
+        let elsewhere = |node: &&Node| node.state.is_busy() && self.is_elsewhere(node, me);
+        if !deadline.passed() && shard.aside.iter().any(|node| elsewhere(&node)) {
+            return Rest::Busy;
+        }
+        shard.phase = Phase::Shut;
+        let mut unfinished = List::new(Place::Unfinished);
+        let mut next = shard.aside.newest();
+        while let Some(node) = next {
+            // SAFETY: the node is in a list, so the registry has a hold on it.
+            let node = unsafe { node.as_ref() };
+            // SAFETY: the lock is held.
+            next = unsafe { older(node) };
+            node.state.shut();
+            // What this thread itself was running called `exit`; what it was looking at is lost.
+            if elsewhere(&node) || node.state.is_peeked() && node.thread() == me {
+                // SAFETY: the lock is held, and the node is in this list.
+                unsafe { shard.aside.remove(node) };
+                // SAFETY: the lock is held; the registry keeps its hold.
+                unsafe { unfinished.push_newest(node) };
+            }
+        }
+        shard.unfinished = unfinished;
+        Rest::Shut
+    }
+
+    /// Busy on a thread that may still come to an end with it.
+    fn is_elsewhere(&self, node: &Node, me: u32) -> bool {
+        node.thread() != me && !self.inherited.thread(node.thread())
+    }
+
+    fn report_unfinished(&self) {
+        while let Some(node) = self.next_unfinished() {
+            // SAFETY: `next_unfinished` took a hold for us.
+            let description = D::describe(unsafe { node.as_ref() });
+            self.report(Cause::Exit, description, Problem::Unfinished);
+            // SAFETY: as above, and nothing is locked.
+            unsafe { D::release(node) };
+        }
+    }
+
+    /// One more node to report, with a hold for the caller.
+    fn next_unfinished(&self) -> Option<NonNull<Node>> {
+        let mut shard = self.shards[0].lock();
+        let node = shard.unfinished.newest()?;
+        // SAFETY: the node is in a list, so the registry has a hold on it.
+        let node_ref = unsafe { node.as_ref() };
+        // SAFETY: the lock is held, and the node is in this list.
+        unsafe { shard.unfinished.remove(node_ref) };
+        // SAFETY: the lock is held; the registry keeps its hold.
+        unsafe { shard.aside.push_newest(node_ref) };
+        // SAFETY: the registry has a hold.
+        unsafe { D::retain(node) };
+        Some(node)
+    }
+}
+
+/// Takes the pending lists of all shards apart and makes one of them, in order.
+///
+/// # Safety
+///
+/// From now on one lock guards every node.
+unsafe fn merge(shards: &mut [Guard<'_, Shard>; SHARDS]) -> List {
+    let mut all = List::new(Place::Pending);
+    loop {
+        let mut newest = None;
+        let mut left = 0;
+        for (index, shard) in shards.iter().enumerate() {
+            if let Some(node) = shard.pending.newest() {
+                left += 1;
+                // SAFETY: the node is in a list, so it is alive.
+                let node = unsafe { node.as_ref() };
+                // SAFETY: all locks are held.
+                newest = newest.max(Some((unsafe { sequence_of(node) }, index)));
+            }
+        }
+        let Some((_, index)) = newest else { return all };
+        let from = &mut shards[index].pending;
+        let mut part = List::new(Place::Pending);
+        if left == 1 {
+            mem::swap(from, &mut part);
+        } else if let Some(node) = from.newest() {
+            // SAFETY: the node is in a list, so it is alive.
+            let node = unsafe { node.as_ref() };
+            // SAFETY: all locks are held, and the node is in this list.
+            unsafe { from.remove(node) };
+            // SAFETY: as above; the registry keeps its hold.
+            unsafe { part.push_newest(node) };
+        }
+        // SAFETY: all locks are held, and one guards every node from now on.
+        unsafe { all.prepend(part) };
+    }
+}

@@ -1,0 +1,101 @@
+//! `fork`: what a child gets of its parent's registry.
+//!
+//! Other threads do not exist in the child. If one of them held a lock of ours at that moment,
+//! nobody would ever give it back, and its lists could be half linked. So the locks are *held
+//! across the fork*: the forking thread takes them all before, and parent and child each let go of
+//! their copy after.
+//!
+//! A finalizer belongs to the process that created it. In a child the **drain** passes over what
+//! was inherited: two processes must not remove the same directory. The death of an object in the
+//! child, and an explicit call there, do act: they concern the child's copy of the object.
+
+use std::mem;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::registry::{Door, Phase, Registry};
+use crate::sync::{AtomicU32, AtomicU64, constructor, next_thread_number, thread_number};
+
+/// Where the part of the registry begins that this process created itself.
+pub(crate) struct Inherited {
+    below_sequence: AtomicU64,
+    below_thread: AtomicU32,
+}
+
+impl Inherited {
+    constructor! {
+        pub(crate) fn new() -> Self {
+            Self { below_sequence: AtomicU64::new(0), below_thread: AtomicU32::new(0) }
+        }
+    }
+
+    /// Whether the finalizer with this sequence number is a parent's.
+    pub(crate) fn node(&self, sequence: u64) -> bool {
+        // Relaxed, here and below: written in a new child, before it has a second thread.
+        sequence < self.below_sequence.load(Relaxed)
+    }
+
+    /// Whether the thread with this number is a parent's, and does not exist here.
+    pub(crate) fn thread(&self, number: u32) -> bool {
+        number != 0 && number < self.below_thread.load(Relaxed)
+    }
+}
+
+impl<D: Door> Registry<D> {
+    /// To be called in the forking thread before a fork.
+    pub fn before_fork(&self) {
+        // In the order of their index, as in the drain.
+        self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
+        self.reporter.lock_for_fork();
+    }
+
+    /// To be called in the parent after a fork.
+    ///
+    /// # Safety
+    ///
+    /// This thread called [`before_fork`](Self::before_fork) just before the fork.
+    pub unsafe fn after_fork_in_parent(&self) {
+        // SAFETY: held since `before_fork`.
+        unsafe { self.reporter.unlock_after_fork() };
+        for shard in &self.shards {
+            // SAFETY: held since `before_fork`, which forgot the guard.
+            unsafe { shard.unlock() };
+        }
+    }
+
+    /// To be called in the child after a fork.
+    ///
+    /// # Safety
+    ///
+    /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
+    /// the fork.
+    pub unsafe fn after_fork_in_child(&self) {
+        self.inherited.below_sequence.store(self.sequence.load(Relaxed), Relaxed);
+        self.inherited.below_thread.store(next_thread_number(), Relaxed);
+        // SAFETY: `before_fork` took the locks for this process as well.
+        unsafe { self.after_fork_in_parent() };
+        let mut first = self.shards[0].lock();
+        // The drain of a parent's other thread does not go on here: this process has its own.
+        if matches!(first.phase, Phase::Draining { thread } if thread != thread_number()) {
+            first.phase = Phase::Open;
+        }
+    }
+}
+
+/// Has the process call these three around each fork.
+///
+/// # Errors
+///
+/// If the system has no memory for it.
+#[cfg(unix)]
+pub fn install(
+    before: extern "C" fn(),
+    in_parent: extern "C" fn(),
+    in_child: extern "C" fn(),
+) -> std::io::Result<()> {
+    let handler = |handler: extern "C" fn()| -> Option<unsafe extern "C" fn()> { Some(handler) };
+    // SAFETY: the three are functions without arguments that live as long as this object file.
+    match unsafe { libc::pthread_atfork(handler(before), handler(in_parent), handler(in_child)) } {
+        0 => Ok(()),
+        error => Err(std::io::Error::from_raw_os_error(error)),
+    }
+}

@@ -1,0 +1,38 @@
+//! The engine of [lastly](https://docs.rs/lastly): what its Rust and its Python door share.
+//!
+//! A *finalizer* ties a *callback* to an *object*: it runs exactly once, when the object dies, when
+//! it is called, or when the program ends, whichever comes first. This crate knows neither
+//! objects nor callbacks. It knows *nodes*, and settles three questions about them:
+//!
+//! - Who may run the callback? Whoever wins the swap of one atomic word (`state`).
+//! - Which are alive, and in what order? The registry, lists of nodes in order of creation
+//!   (`registry`, `list`, `lock`).
+//! - What happens at the end? The drain, newest first (`drain`), and what a forked child inherits
+//!   of it (`fork`).
+//!
+//! A *door* implements [`Door`] for its own memory layout, keeps one [`Registry`] in a static, and
+//! calls [`Registry::insert`], [`Registry::claim`], [`Registry::peek`] and [`Registry::drain`].
+//!
+//! Programs use the crate `lastly`, not this one, which makes no promise of stability.
+//!
+//! # What never happens
+//!
+//! - Under a lock: an allocation, foreign code, a call into an interpreter.
+//! - A callback runs while the engine holds a lock.
+//! - A node is freed while the registry, its object or a handle holds it.
+
+mod drain;
+pub mod fork;
+mod list;
+mod lock;
+mod node;
+mod registry;
+mod report;
+mod state;
+#[doc(hidden)]
+pub mod sync;
+
+pub use node::Node;
+pub use registry::{Claim, Door, Peek, Registry};
+pub use report::{Cause, Description, Problem, Report, contain};
+pub use state::Due;

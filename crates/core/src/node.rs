@@ -1,0 +1,105 @@
+//! The node: the part of a finalizer that the engine knows.
+//!
+//! A door puts it at the head of its own memory for a finalizer: the Rust door before the closure
+//! and its arguments, the Python door inside the Python object. The engine links nodes and settles
+//! who may run them; it never sees what they carry. Every word here is paid for by every live
+//! finalizer, so there are four.
+
+use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::state::State;
+use crate::sync::{AtomicBool, AtomicU32, UnsafeCell, constructor};
+
+/// The engine's part of a finalizer. Shared by whoever holds the finalizer; freed by its door.
+pub struct Node {
+    /// Neighbours in the list that `place` names. Guarded by the shard's lock, as is `place`.
+    pub(crate) links: UnsafeCell<Links>,
+    /// The place in the order of creation. Written once, under the shard's lock.
+    pub(crate) sequence: UnsafeCell<u64>,
+    /// The thread that last claimed or peeked; 0 before that.
+    thread: AtomicU32,
+    pub(crate) place: UnsafeCell<Place>,
+    pub(crate) state: State,
+    at_exit: AtomicBool,
+    shard: u8,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Links {
+    pub(crate) older: *const Node,
+    pub(crate) newer: *const Node,
+}
+
+impl Links {
+    pub(crate) const NONE: Self = Self { older: ptr::null(), newer: ptr::null() };
+}
+
+/// Which of its shard's lists a node is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Place {
+    Nowhere,
+    /// In order of creation; at exit, what the drain has yet to look at.
+    Pending,
+    /// What the drain has passed over: running, looked at, or not to run at exit.
+    Aside,
+    /// Busy on another thread when the drain ended, and yet to be reported.
+    Unfinished,
+}
+
+// SAFETY: `links`, `sequence` and `place` are reached under the shard's lock only; the rest is
+// atomic or never changes.
+unsafe impl Send for Node {}
+// SAFETY: as above.
+unsafe impl Sync for Node {}
+
+impl Node {
+    constructor! {
+        /// A live node that is in no registry yet.
+        ///
+        /// `shard` says which lock will guard it (see `Registry::shard_of_this_thread`).
+        pub fn new(shard: u8) -> Self {
+            Self {
+                links: UnsafeCell::new(Links::NONE),
+                sequence: UnsafeCell::new(0),
+                thread: AtomicU32::new(0),
+                place: UnsafeCell::new(Place::Nowhere),
+                state: State::new(),
+                at_exit: AtomicBool::new(true),
+                shard,
+            }
+        }
+    }
+
+    /// Neither called, fired nor detached so far.
+    pub fn is_alive(&self) -> bool {
+        self.state.is_alive()
+    }
+
+    /// Whether the drain will run it.
+    pub fn at_exit(&self) -> bool {
+        // Relaxed: the drain reads it under the lock that the setter holds.
+        self.at_exit.load(Relaxed)
+    }
+
+    pub(crate) fn store_at_exit(&self, on: bool) {
+        self.at_exit.store(on, Relaxed);
+    }
+
+    /// The shard whose lock guards this node.
+    #[inline]
+    pub fn shard(&self) -> u8 {
+        self.shard
+    }
+
+    pub(crate) fn thread(&self) -> u32 {
+        // Relaxed: compared with the reader's own number, which only the reader writes.
+        self.thread.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn store_thread(&self, number: u32) {
+        self.thread.store(number, Relaxed);
+    }
+}

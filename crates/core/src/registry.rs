@@ -1,0 +1,358 @@
+//! The registry: every live finalizer, in order of creation, and the ways in and out.
+//!
+//! A door keeps one registry in a static. Its nodes are spread over *shards*, each a list under a
+//! lock of its own on a cache line of its own, so that threads that register at the same moment do
+//! not wait for each other. A node stays with its shard; the order over all shards is a sequence
+//! number, taken under the lock, so that each list is sorted by it.
+//!
+//! A node is linked from [`insert`](Registry::insert) until it is *finished*: after its callback
+//! has run or was taken out. So the drain can see what is running elsewhere, and wait for it.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crossbeam_utils::CachePadded;
+
+use crate::fork::Inherited;
+use crate::list::{List, place_of};
+use crate::lock::{Guard, Lock};
+use crate::node::{Node, Place};
+use crate::report::{Cause, Description, Problem, Report, Reporter};
+use crate::state::Due;
+use crate::sync::{AtomicU64, SHARDS, constructor, each, thread_number};
+
+/// What the engine asks of a door about one of its nodes.
+///
+/// # Safety
+///
+/// `retain` and `release` count the holds on a node, which stays alive and in its place while one
+/// is left; `untie` neither allocates, nor blocks, nor runs foreign code.
+pub unsafe trait Door: Sized + 'static {
+    /// Takes the callback out and runs it, lets no panic out, and reports what went wrong.
+    ///
+    /// # Safety
+    ///
+    /// Nothing was taken out under this claim before.
+    unsafe fn run(claim: &Claim<'_, Self>, cause: Cause);
+
+    /// Takes the callback out and drops it, lets no panic out, and reports what went wrong.
+    ///
+    /// # Safety
+    ///
+    /// Nothing was taken out under this claim before.
+    unsafe fn discard(claim: &Claim<'_, Self>);
+
+    /// What the finalizer is about.
+    fn describe(node: &Node) -> Description;
+
+    /// Adds a hold.
+    ///
+    /// # Safety
+    ///
+    /// The caller, or the registry, has a hold.
+    unsafe fn retain(node: NonNull<Node>);
+
+    /// Gives up a hold; the last frees the node.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a hold, and the engine's lock is not held.
+    unsafe fn release(node: NonNull<Node>);
+
+    /// Called when a finished node leaves the registry, under the lock that guards it: takes it
+    /// out of any list of the door's own. False: the door keeps the hold that the registry had.
+    ///
+    /// # Safety
+    ///
+    /// Only the engine calls this.
+    unsafe fn untie(node: NonNull<Node>) -> bool;
+}
+
+/// All live finalizers of one door.
+pub struct Registry<D> {
+    pub(crate) shards: [CachePadded<Lock<Shard>>; SHARDS],
+    pub(crate) sequence: CachePadded<AtomicU64>,
+    pub(crate) inherited: Inherited,
+    pub(crate) reporter: Reporter,
+    door: PhantomData<fn() -> D>,
+}
+
+pub(crate) struct Shard {
+    pub(crate) pending: List,
+    pub(crate) aside: List,
+    pub(crate) unfinished: List,
+    pub(crate) phase: Phase,
+}
+
+/// How far the end of the program has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The program runs.
+    Open,
+    /// Not the first shard: its nodes are now the first one's, and so is its lock.
+    Merged,
+    /// The first shard, while this thread drains.
+    Draining { thread: u32 },
+    /// The first shard, after the drain: nothing runs any more.
+    Shut,
+}
+
+impl Shard {
+    constructor! {
+        fn new() -> Self {
+            Self {
+                pending: List::new(Place::Pending),
+                aside: List::new(Place::Aside),
+                unfinished: List::new(Place::Unfinished),
+                phase: Phase::Open,
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock that guards this shard and `node`.
+    #[inline]
+    pub(crate) unsafe fn remove(&mut self, node: &Node) {
+        // SAFETY: this function's contract.
+        let list = match unsafe { place_of(node) } {
+            Place::Nowhere => return,
+            Place::Pending => &mut self.pending,
+            Place::Aside => &mut self.aside,
+            Place::Unfinished => &mut self.unfinished,
+        };
+        // SAFETY: the lock is held, and `place` says that the node is in this list.
+        unsafe { list.remove(node) };
+    }
+}
+
+impl<D: Door> Registry<D> {
+    constructor! {
+        /// An empty registry. It must not move once a node is in it.
+        #[expect(clippy::new_without_default, reason = "made once, in a static")]
+        pub fn new() -> Self {
+            Self {
+                shards: each![CachePadded::new(Lock::new(Shard::new())); SHARDS],
+                sequence: CachePadded::new(AtomicU64::new(1)),
+                inherited: Inherited::new(),
+                reporter: Reporter::new(),
+                door: PhantomData,
+            }
+        }
+    }
+
+    /// The shard for what this thread creates.
+    #[inline]
+    pub fn shard_of_this_thread() -> u8 {
+        (thread_number() as usize % SHARDS) as u8
+    }
+
+    /// Enters a finalizer as the newest of all. `tie` runs under the lock: there a door links the
+    /// node into a list of its own.
+    ///
+    /// # Safety
+    ///
+    /// `node` is new, and one hold on it passes to the registry. `tie` keeps the rules of the lock:
+    /// no allocation, no blocking, no foreign code.
+    #[inline]
+    pub unsafe fn insert(&self, node: NonNull<Node>, tie: impl FnOnce()) {
+        // SAFETY: the registry now has a hold, so the node is alive.
+        let node = unsafe { node.as_ref() };
+        let mut shard = self.lock(node.shard());
+        // Relaxed: the lock orders it within the shard; between shards, if one creation happens
+        // before another, so do the two changes of this one word.
+        let sequence = self.sequence.fetch_add(1, Relaxed);
+        // SAFETY: the lock is held.
+        node.sequence.with_mut(|it| unsafe { *it = sequence });
+        if shard.phase == Phase::Shut {
+            node.state.shut();
+        }
+        // SAFETY: the lock is held; the node is new, and the registry holds it until it leaves.
+        unsafe { shard.pending.push_newest(node) };
+        tie();
+    }
+
+    /// Claims the callback: for one caller in the life of a node this is `Some`.
+    ///
+    /// During a peek on another thread, or further up on this one, it is `None` for everybody, and
+    /// the first who came has his `due` done by the peeker.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in this registry, and the caller has a hold on it until the claim is dropped.
+    #[inline]
+    pub unsafe fn claim(&self, node: NonNull<Node>, due: Due) -> Option<Claim<'_, D>> {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        if !node_ref.state.claim(due) {
+            return None;
+        }
+        node_ref.store_thread(thread_number());
+        Some(Claim { registry: self, node })
+    }
+
+    /// The right to look at the callback, for one caller at a time; `None` if the finalizer is
+    /// dead, or somebody else looks.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim), until the peek is dropped.
+    pub unsafe fn peek(&self, node: NonNull<Node>) -> Option<Peek<'_, D>> {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        if !node_ref.state.peek() {
+            return None;
+        }
+        node_ref.store_thread(thread_number());
+        Some(Peek { registry: self, node })
+    }
+
+    /// Whether the drain is to run the finalizer. One that the running drain has already passed
+    /// over runs next when it is turned on.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in this registry or was, and the caller has a hold on it.
+    pub unsafe fn set_at_exit(&self, node: NonNull<Node>, on: bool) {
+        // SAFETY: this function's contract.
+        let node = unsafe { node.as_ref() };
+        let mut shard = self.lock(node.shard());
+        let turned_on = on && !node.at_exit();
+        node.store_at_exit(on);
+        // SAFETY: the lock is held.
+        if turned_on && node.is_alive() && unsafe { place_of(node) } == Place::Aside {
+            // SAFETY: the lock is held.
+            unsafe { shard.remove(node) };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { shard.pending.push_newest(node) };
+        }
+    }
+
+    /// Runs `work` under the lock that guards `node`. It is told whether the registry, too, has
+    /// let go of the node: then the hold is the door's to release.
+    ///
+    /// # Safety
+    ///
+    /// `node` was entered in this registry and is alive. `work` keeps the rules of the lock: no
+    /// allocation, no blocking, no foreign code.
+    pub unsafe fn locked<R>(&self, node: NonNull<Node>, work: impl FnOnce(bool) -> R) -> R {
+        // SAFETY: this function's contract.
+        let node = unsafe { node.as_ref() };
+        let _shard = self.lock(node.shard());
+        // SAFETY: the lock is held.
+        work(unsafe { place_of(node) } == Place::Nowhere)
+    }
+
+    /// Reports a failure through the one hook.
+    pub fn report(&self, cause: Cause, of: Description, problem: Problem<'_>) {
+        self.reporter.report(cause, of, problem);
+    }
+
+    /// Sets the hook that gets the reports.
+    pub fn set_hook(&self, hook: impl Fn(&Report<'_>) + Send + Sync + 'static) {
+        drop(self.reporter.replace(Some(Arc::new(hook))));
+    }
+
+    /// Goes back to the default: one line to stderr for each failure.
+    pub fn reset_hook(&self) {
+        drop(self.reporter.replace(None));
+    }
+
+    /// The shard that now holds the nodes of `shard`, locked.
+    #[inline]
+    pub(crate) fn lock(&self, shard: u8) -> Guard<'_, Shard> {
+        let guard = self.shards[usize::from(shard) % SHARDS].lock();
+        if guard.phase == Phase::Merged {
+            return self.lock_first(guard);
+        }
+        guard
+    }
+
+    #[cold]
+    fn lock_first(&self, merged: Guard<'_, Shard>) -> Guard<'_, Shard> {
+        drop(merged);
+        self.shards[0].lock()
+    }
+
+    /// Takes a node whose callback is gone out of the registry.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed `node` and has a hold on it.
+    #[inline]
+    unsafe fn finish(&self, node: NonNull<Node>, untie: impl FnOnce() -> bool) {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        let mut shard = self.lock(node_ref.shard());
+        // SAFETY: the lock is held.
+        unsafe { shard.remove(node_ref) };
+        node_ref.state.finish();
+        let release = untie();
+        drop(shard);
+        if release {
+            // SAFETY: the hold is the one that `insert` took over, and nothing is locked.
+            unsafe { D::release(node) };
+        }
+    }
+}
+
+/// The exclusive right to the callback of a finalizer. Dropping it, after the callback was taken
+/// out, ends the finalizer.
+#[must_use = "a claim that is dropped at once loses the callback"]
+pub struct Claim<'a, D: Door> {
+    pub(crate) registry: &'a Registry<D>,
+    pub(crate) node: NonNull<Node>,
+}
+
+impl<D: Door> Claim<'_, D> {
+    /// The node claimed.
+    #[inline]
+    pub fn node(&self) -> NonNull<Node> {
+        self.node
+    }
+
+    /// Ends the finalizer like a drop, with `untie` in place of [`Door::untie`].
+    ///
+    /// # Safety
+    ///
+    /// `untie` does what the contract of [`Door::untie`] asks for.
+    #[inline]
+    pub unsafe fn finish_with(self, untie: impl FnOnce() -> bool) {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
+        unsafe { this.registry.finish(this.node, untie) };
+    }
+}
+
+impl<D: Door> Drop for Claim<'_, D> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this is the engine, and `finish` calls it under the lock.
+        let untie = || unsafe { D::untie(self.node) };
+        // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
+        unsafe { self.registry.finish(self.node, untie) };
+    }
+}
+
+/// The exclusive right to look at the callback of a live finalizer. Dropping it does what came
+/// due meanwhile.
+pub struct Peek<'a, D: Door> {
+    registry: &'a Registry<D>,
+    node: NonNull<Node>,
+}
+
+impl<D: Door> Drop for Peek<'_, D> {
+    fn drop(&mut self) {
+        // SAFETY: whoever made the peek has a hold on the node.
+        let Some(due) = unsafe { self.node.as_ref() }.state.end_peek() else { return };
+        let claim = Claim { registry: self.registry, node: self.node };
+        match due {
+            // SAFETY: `end_peek` claimed just now.
+            Due::Run(cause) => unsafe { D::run(&claim, cause) },
+            // SAFETY: as above.
+            Due::Take => unsafe { D::discard(&claim) },
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What went wrong with a cleanup, told once, through one hook.
+//!
+//! At object death and at exit nobody is there to take a panic or an error, so it is reported.
+//! An explicit call has a caller: it gets the result, the error or the panic, and no report is
+//! made.
+
+use std::any::Any;
+use std::fmt::{self, Debug, Display};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::lock::Lock;
+use crate::sync::constructor;
+
+/// What made a finalizer run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It was called.
+    Called,
+    /// Its object died.
+    ObjectDied,
+    /// The program ended.
+    Exit,
+}
+
+impl Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Called => "called",
+            Cause::ObjectDied => "object died",
+            Cause::Exit => "exit",
+        })
+    }
+}
+
+/// What a finalizer is about, by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// The type of the object it watches.
+    pub object: &'static str,
+    /// The function it runs.
+    pub function: &'static str,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Problem<'a> {
+    /// The callback, or the drop of what it returned, panicked with this payload.
+    Panic(&'a (dyn Any + Send)),
+    /// The callback returned this error.
+    Error(&'a dyn Debug),
+    /// The program ends while another thread is still running the callback, or looking at it.
+    Unfinished,
+}
+
+impl Display for Problem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Panic(payload) => write!(f, "panicked: {}", panic_message(*payload)),
+            Problem::Error(error) => write!(f, "returned an error: {error:?}"),
+            Problem::Unfinished => f.write_str("was not finished when the program ended"),
+        }
+    }
+}
+
+impl Debug for Problem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(a panic without a message)")
+}
+
+/// One failure: which finalizer, why it ran, what went wrong.
+///
+/// Its [`Display`] is the line that the default hook prints.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Report<'a> {
+    /// What made it run.
+    pub cause: Cause,
+    /// The type of the object it watches.
+    pub object: &'a str,
+    /// The function it runs.
+    pub function: &'a str,
+    /// What went wrong.
+    pub problem: Problem<'a>,
+}
+
+impl Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cause, object, function, problem } = self;
+        write!(f, "lastly: cleanup of {object} ({cause}): {function} {problem}")
+    }
+}
+
+type Hook = dyn Fn(&Report<'_>) + Send + Sync;
+
+/// Where reports go.
+pub(crate) struct Reporter(Lock<Option<Arc<Hook>>>);
+
+impl Reporter {
+    constructor! {
+        pub(crate) fn new() -> Self {
+            Self(Lock::new(None))
+        }
+    }
+
+    /// Makes `hook` the one that gets the reports; `None` is the default. Gives back the old one.
+    pub(crate) fn replace(&self, hook: Option<Arc<Hook>>) -> Option<Arc<Hook>> {
+        std::mem::replace(&mut *self.0.lock(), hook)
+    }
+
+    pub(crate) fn report(&self, cause: Cause, of: Description, problem: Problem<'_>) {
+        let Description { object, function } = of;
+        let report = Report { cause, object, function, problem };
+        // The hook runs without the lock: it may set another one, or fail and be reported on.
+        let hook = self.0.lock().clone();
+        let Some(hook) = hook else { return print(&report) };
+        contain(
+            || hook(&report),
+            |panic| {
+                print(&report);
+                print(&format_args!("lastly: the report hook panicked: {}", panic_message(panic)));
+            },
+        );
+        // The hook may have been replaced meanwhile: then its last reference goes here, and with
+        // it a destructor of the user's.
+        contain(|| drop(hook), |_| ());
+    }
+
+    pub(crate) fn lock_for_fork(&self) {
+        std::mem::forget(self.0.lock());
+    }
+
+    /// # Safety
+    ///
+    /// `lock_for_fork` was called before, in this process or by its parent for it.
+    pub(crate) unsafe fn unlock_after_fork(&self) {
+        // SAFETY: held since `lock_for_fork`, which forgot its guard.
+        unsafe { self.0.unlock() }
+    }
+}
+
+/// One line to stderr. A stderr that is closed or full is no reason to fail.
+fn print(line: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Runs foreign code and lets no panic out: `on_panic` sees the payload instead.
+///
+/// The payload is foreign code as well: its destructor may panic, and so may the next payload's.
+/// The second is leaked.
+pub fn contain(run: impl FnOnce(), on_panic: impl FnOnce(&(dyn Any + Send))) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        on_panic(&*payload);
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_panics_when_dropped_is_contained() {
+        struct Nasty;
+        impl Drop for Nasty {
+            fn drop(&mut self) {
+                std::panic::panic_any(Nasty);
+            }
+        }
+        let mut seen = false;
+        contain(|| std::panic::panic_any(Nasty), |payload| seen = payload.is::<Nasty>());
+        assert!(seen);
+    }
+}

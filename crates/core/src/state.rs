@@ -1,0 +1,224 @@
+//! The state word of a finalizer: what makes "exactly once" true.
+//!
+//! ```text
+//!              claim                    finish
+//!    LIVE ───────────────▶ CLAIMED ───────────────▶ DEAD
+//!    │  ▲                     ▲
+//!    │  │ end_peek, no cause  │ end_peek, a cause came: the peeker has claimed
+//!    ▼  │                     │
+//!   PEEKED ───────────────────┘
+//! ```
+//!
+//! Whoever swaps LIVE for CLAIMED has won: it alone may take the callback out, to run it or to
+//! hand it back. There is no second way to the callback, whatever threads, re-entrant calls and
+//! the exit drain do.
+//!
+//! A look at the callback (PEEKED) is exclusive as well: a plain borrow would be a use-after-free
+//! against a claim on another thread. A claim that meets a peek does not wait (the two might be
+//! one thread): it leaves what it wanted in the word, as *due*, and the peeker does it.
+//!
+//! The drain ends by marking what it left alive as SHUT. A claim to run finds the mark and runs
+//! nothing. As it is part of the same word, no claim can slip past it, and none pays for it.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+
+use crate::report::Cause;
+use crate::sync::{AtomicU8, constructor};
+
+const LIVE: u8 = 0;
+const PEEKED: u8 = 1;
+const CLAIMED: u8 = 2;
+const DEAD: u8 = 3;
+const BASE: u8 = 0b11;
+const DUE_SHIFT: u32 = 2;
+const DUE: u8 = 0b11100;
+const SHUT: u8 = 0b1000_0000;
+
+/// What a claim wants with the callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Run it.
+    Run(Cause),
+    /// Take it out without running it.
+    Take,
+}
+
+impl Due {
+    fn bits(self) -> u8 {
+        let code = match self {
+            Due::Take => 1,
+            Due::Run(Cause::Called) => 2,
+            Due::Run(Cause::ObjectDied) => 3,
+            Due::Run(Cause::Exit) => 4,
+        };
+        code << DUE_SHIFT
+    }
+
+    fn in_word(word: u8) -> Option<Self> {
+        match (word & DUE) >> DUE_SHIFT {
+            0 => None,
+            1 => Some(Due::Take),
+            2 => Some(Due::Run(Cause::Called)),
+            3 => Some(Due::Run(Cause::ObjectDied)),
+            _ => Some(Due::Run(Cause::Exit)),
+        }
+    }
+}
+
+pub(crate) struct State(AtomicU8);
+
+impl State {
+    constructor! {
+        pub(crate) fn new() -> Self {
+            Self(AtomicU8::new(LIVE))
+        }
+    }
+
+    /// True for the one caller that may now take the callback out.
+    #[inline]
+    pub(crate) fn claim(&self, due: Due) -> bool {
+        // Acquire pairs with the Release in `end_peek`: the peeker's look is over.
+        match self.0.compare_exchange(LIVE, CLAIMED, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(found) => self.claim_from(found, due),
+        }
+    }
+
+    #[cold]
+    fn claim_from(&self, mut found: u8, due: Due) -> bool {
+        loop {
+            let next = match (found & BASE, due) {
+                (LIVE, Due::Run(_)) if found & SHUT != 0 => DEAD | SHUT,
+                (LIVE, _) => CLAIMED,
+                (PEEKED, _) if found & DUE == 0 => found | due.bits(),
+                _ => return false,
+            };
+            // Release pairs with the Acquire in `end_peek`: what led to this claim, such as the
+            // drop of the object's value, comes before the callback that the peeker runs.
+            match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
+                Ok(_) => return next == CLAIMED,
+                Err(now) => found = now,
+            }
+        }
+    }
+
+    /// True for the one caller that may now look at the callback, until it calls [`end_peek`].
+    ///
+    /// [`end_peek`]: Self::end_peek
+    pub(crate) fn peek(&self) -> bool {
+        let mut found = LIVE;
+        loop {
+            // Acquire pairs with the Release in `end_peek`: the look before this one is over.
+            match self.0.compare_exchange(found, found | PEEKED, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) if now & !SHUT == LIVE => found = now,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends a peek. If a cause came meanwhile, the peeker has now claimed, and does what is due.
+    pub(crate) fn end_peek(&self) -> Option<Due> {
+        let mut found = PEEKED;
+        loop {
+            let due = Due::in_word(found);
+            let next = match due {
+                None => found & !PEEKED,
+                Some(_) if found & SHUT != 0 => DEAD | SHUT,
+                Some(_) => CLAIMED,
+            };
+            // Release and Acquire pair with `claim`, `claim_from` and the next `peek`.
+            match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
+                Ok(_) => return due.filter(|_| next == CLAIMED),
+                Err(now) => found = now,
+            }
+            debug_assert_eq!(found & BASE, PEEKED, "only the peeker ends its peek");
+        }
+    }
+
+    /// After the callback was run or taken out.
+    pub(crate) fn finish(&self) {
+        debug_assert_eq!(self.0.load(Relaxed) & BASE, CLAIMED, "finished without a claim");
+        // Relaxed: nobody takes DEAD for leave to touch anything; the lists say who may free.
+        self.0.store(DEAD, Relaxed);
+    }
+
+    /// From now on a claim to run finds the door shut.
+    pub(crate) fn shut(&self) {
+        // Relaxed: only the order of the changes to this one word matters.
+        self.0.fetch_or(SHUT, Relaxed);
+    }
+
+    /// Live, and no cause has come yet.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
+    }
+
+    /// Somebody looks at the callback.
+    pub(crate) fn is_peeked(&self) -> bool {
+        self.0.load(Relaxed) & BASE == PEEKED
+    }
+
+    /// Somebody runs the callback, looks at it, or has it in hand.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.0.load(Relaxed) & BASE, PEEKED | CLAIMED)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const DEATH: Due = Due::Run(Cause::ObjectDied);
+
+    #[test]
+    fn one_claim_wins() {
+        let state = State::new();
+        assert!(state.is_alive());
+        assert!(state.claim(DEATH));
+        assert!(!state.is_alive());
+        assert!(!state.claim(DEATH) && !state.claim(Due::Take) && !state.peek());
+        state.finish();
+        assert!(!state.claim(DEATH) && !state.is_busy());
+    }
+
+    #[test]
+    fn the_first_cause_during_a_peek_is_due_at_its_end() {
+        for first in [Due::Take, Due::Run(Cause::Called), DEATH, Due::Run(Cause::Exit)] {
+            let state = State::new();
+            assert!(state.peek() && state.is_alive());
+            assert!(!state.claim(first) && !state.is_alive());
+            assert!(!state.claim(DEATH), "a second cause comes too late");
+            assert_eq!(state.end_peek(), Some(first));
+            assert!(!state.claim(DEATH), "the peeker has claimed");
+            state.finish();
+        }
+    }
+
+    #[test]
+    fn a_peek_is_exclusive_and_leaves_no_trace() {
+        let state = State::new();
+        assert!(state.peek() && !state.peek());
+        assert_eq!(state.end_peek(), None);
+        assert!(state.is_alive() && state.claim(DEATH));
+    }
+
+    #[test]
+    fn a_shut_door_runs_nothing_but_gives_back() {
+        let run = State::new();
+        run.shut();
+        assert!(run.is_alive());
+        assert!(!run.claim(DEATH) && !run.is_alive());
+
+        let take = State::new();
+        take.shut();
+        assert!(take.claim(Due::Take));
+
+        let peeked = State::new();
+        assert!(peeked.peek());
+        peeked.shut();
+        assert!(!peeked.claim(DEATH));
+        assert_eq!(peeked.end_peek(), None);
+        assert!(!peeked.is_alive());
+    }
+}

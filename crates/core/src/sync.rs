@@ -1,0 +1,190 @@
+//! The one switch between the standard library and loom.
+//!
+//! Everything that two threads may touch at once goes through the names in this file: atomics,
+//! cells, the memory of nodes, waiting, and "which thread am I". Built with `--cfg loom` they are
+//! loom's, and the very code that ships is explored in every interleaving. No other file of the
+//! engine, or of the Rust door, knows which of the two it got.
+
+pub use imp::*;
+
+#[cfg(not(loom))]
+mod imp {
+    use std::cell::Cell;
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::time::{Duration, Instant};
+
+    pub use std::alloc::{alloc, dealloc};
+    pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+
+    /// How many locks the registry spreads its nodes over. More than the threads of most programs
+    /// that register at the same moment; few enough to merge quickly at exit.
+    pub const SHARDS: usize = 16;
+
+    /// `UnsafeCell` with loom's way of access: through a closure, so that loom can watch it.
+    #[derive(Debug, Default)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// A cell around `value`.
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Hands a pointer for reading to `look`.
+        #[inline(always)]
+        pub fn with<R>(&self, look: impl FnOnce(*const T) -> R) -> R {
+            look(self.0.get())
+        }
+
+        /// Hands a pointer for writing to `change`.
+        #[inline(always)]
+        pub fn with_mut<R>(&self, change: impl FnOnce(*mut T) -> R) -> R {
+            change(self.0.get())
+        }
+    }
+
+    thread_local! {
+        // Constant and without a destructor: it can be read at any moment of a thread's life and
+        // in exit hooks, when other thread-locals are gone.
+        static NUMBER: Cell<u32> = const { Cell::new(0) };
+    }
+    static NUMBERS: AtomicU32 = AtomicU32::new(1);
+
+    /// This thread's number: never 0, never given to a second thread of this process.
+    #[inline]
+    pub fn thread_number() -> u32 {
+        match NUMBER.get() {
+            0 => new_thread_number(),
+            number => number,
+        }
+    }
+
+    #[cold]
+    fn new_thread_number() -> u32 {
+        // Relaxed: only the uniqueness of what fetch_add returns is needed.
+        let number = NUMBERS.fetch_add(1, Relaxed);
+        NUMBER.set(number);
+        number
+    }
+
+    /// The number that the next new thread will get.
+    pub(crate) fn next_thread_number() -> u32 {
+        NUMBERS.load(Relaxed)
+    }
+
+    /// Lets time pass, longer with each round: spin, give up the processor, sleep.
+    ///
+    /// The sleep matters: a thread of real-time priority that only spun or yielded could keep the
+    /// thread it waits for from ever running.
+    #[cold]
+    pub(crate) fn back_off(round: u32) {
+        match round {
+            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            6..16 => std::thread::yield_now(),
+            _ => std::thread::sleep(Duration::from_micros(50)),
+        }
+    }
+
+    /// A moment after which waiting ends.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Deadline(Option<Instant>);
+
+    impl Deadline {
+        /// `None`, as far as the clock reaches, is no end at all.
+        pub(crate) fn after(wait: Duration) -> Self {
+            Self(Instant::now().checked_add(wait))
+        }
+
+        pub(crate) fn passed(self) -> bool {
+            self.0.is_some_and(|end| Instant::now() >= end)
+        }
+    }
+
+    macro_rules! constructor {
+        ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis const fn $($rest)* };
+    }
+
+    macro_rules! each {
+        ($value:expr; $count:expr) => {
+            [const { $value }; $count]
+        };
+    }
+
+    /// Declares a static that loom makes anew for each interleaving.
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! modelled_static {
+        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
+            $(#[$meta])* $vis static $name: $type = $value;
+        };
+    }
+
+    pub(crate) use {constructor, each};
+}
+
+#[cfg(loom)]
+mod imp {
+    use std::cell::Cell;
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::time::Duration;
+
+    pub use loom::alloc::{alloc, dealloc};
+    pub use loom::cell::UnsafeCell;
+    pub use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+
+    pub const SHARDS: usize = 2;
+
+    loom::thread_local! { static NUMBER: Cell<u32> = Cell::new(0); }
+    // The standard library's: a number is no synchronisation, and loom need not explore it.
+    static NUMBERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+
+    pub fn thread_number() -> u32 {
+        NUMBER.with(|number| {
+            if number.get() == 0 {
+                number.set(NUMBERS.fetch_add(1, Relaxed));
+            }
+            number.get()
+        })
+    }
+
+    pub(crate) fn next_thread_number() -> u32 {
+        NUMBERS.load(Relaxed)
+    }
+
+    pub(crate) fn back_off(_round: u32) {
+        loom::thread::yield_now();
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Deadline;
+
+    impl Deadline {
+        pub(crate) fn after(_wait: Duration) -> Self {
+            Self
+        }
+
+        pub(crate) fn passed(self) -> bool {
+            false
+        }
+    }
+
+    macro_rules! constructor {
+        ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
+    }
+
+    macro_rules! each {
+        ($value:expr; $count:expr) => {
+            std::array::from_fn::<_, { $count }, _>(|_| $value)
+        };
+    }
+
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! modelled_static {
+        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
+            loom::lazy_static! { $(#[$meta])* $vis static ref $name: $type = $value; }
+        };
+    }
+
+    pub(crate) use {constructor, each};
+}

@@ -1,0 +1,335 @@
+//! The memory of a finalizer in the Rust door: one allocation, header first.
+//!
+//! ```text
+//!   Loaded<F, A>
+//!   ├─ entry: Entry          what is the same for all of them
+//!   │  ├─ node               the engine's part
+//!   │  ├─ table              what depends on the types: run, discard, call, free, describe
+//!   │  ├─ holds              registry or object, and handles; the last frees the memory
+//!   │  └─ tie                the place among the finalizers of the same object
+//!   └─ callback: (F, A)      taken out by whoever wins the claim
+//! ```
+
+use std::alloc::{Layout, handle_alloc_error};
+use std::any::type_name;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use lastly_core::sync::{self, AtomicU32, UnsafeCell};
+use lastly_core::{Cause, Claim, Description, Door, Node, Problem, contain};
+
+use crate::outcome::{CallbackError, Outcome};
+use crate::ties::Tie;
+use crate::{REGISTRY, ties};
+
+/// The Rust door, as the engine sees it.
+pub(crate) struct RustDoor;
+
+#[repr(C)]
+pub(crate) struct Entry {
+    /// First, so that a pointer to one is a pointer to the other.
+    node: Node,
+    table: &'static Table,
+    holds: AtomicU32,
+    pub(crate) tie: UnsafeCell<Tie>,
+}
+
+/// The functions that know the types of one kind of finalizer.
+struct Table {
+    run: unsafe fn(&Claim<'_, RustDoor>, Cause),
+    discard: unsafe fn(&Claim<'_, RustDoor>),
+    call: unsafe fn(Claim<'_, RustDoor>) -> Result<(), CallbackError>,
+    free: unsafe fn(NonNull<Entry>),
+    describe: fn() -> Description,
+}
+
+#[repr(C)]
+struct Loaded<F, A> {
+    entry: Entry,
+    callback: UnsafeCell<MaybeUninit<(F, A)>>,
+}
+
+/// What a finalizer watches, by name.
+pub(crate) trait Named {
+    fn name() -> &'static str;
+}
+
+/// A value inside a [`Watched`](crate::Watched).
+pub(crate) struct Value<T: ?Sized>(PhantomData<T>);
+
+impl<T: ?Sized> Named for Value<T> {
+    fn name() -> &'static str {
+        type_name::<T>()
+    }
+}
+
+/// One hold on an entry. The entry lives as long as any.
+pub(crate) struct Held(NonNull<Entry>);
+
+// SAFETY: what a holder can reach is atomic, under a lock, or behind a claim; and the callback
+// that the last holder may free was required to be `Send` when the entry was made.
+unsafe impl Send for Held {}
+// SAFETY: as above.
+unsafe impl Sync for Held {}
+
+impl Held {
+    /// A new entry, with two holds: this one, and one for the registry, which the caller passes on.
+    pub(crate) fn new<N, F, A, R>(shard: u8, function: F, arguments: A) -> Self
+    where
+        N: Named + ?Sized,
+        F: FnOnce(A) -> R + Send + 'static,
+        A: Send + 'static,
+        R: Outcome,
+    {
+        let layout = Layout::new::<Loaded<F, A>>();
+        // SAFETY: the layout has a size, as an `Entry` is not empty.
+        let memory = unsafe { sync::alloc(layout) }.cast::<Loaded<F, A>>();
+        let Some(loaded) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let entry = Entry {
+            node: Node::new(shard),
+            table: &Types::<N, F, A, R>::TABLE,
+            holds: AtomicU32::new(2),
+            tie: UnsafeCell::new(Tie::NONE),
+        };
+        let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
+        // SAFETY: just allocated with this layout.
+        unsafe { loaded.write(Loaded { entry, callback }) };
+        Self(loaded.cast())
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self) -> NonNull<Entry> {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn node(&self) -> &Node {
+        // SAFETY: this hold keeps the entry alive.
+        &unsafe { self.0.as_ref() }.node
+    }
+}
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        // SAFETY: this hold.
+        unsafe { retain(self.0) };
+        Self(self.0)
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this hold ends here.
+        unsafe { release(self.0) };
+    }
+}
+
+/// # Safety
+///
+/// Somebody has a hold, for as long as this takes.
+unsafe fn retain(entry: NonNull<Entry>) {
+    // SAFETY: this function's contract.
+    // Relaxed: a new hold is made from an existing one, as in `Arc`.
+    let holds = unsafe { entry.as_ref() }.holds.fetch_add(1, Relaxed);
+    // Reached only by forgetting handles in a loop. An overflow would free what is in use.
+    if holds > u32::MAX / 2 {
+        std::process::abort();
+    }
+}
+
+/// # Safety
+///
+/// The caller has a hold, and gives it up.
+#[inline]
+pub(crate) unsafe fn release(entry: NonNull<Entry>) {
+    // SAFETY: this function's contract.
+    let Entry { holds, table, .. } = unsafe { entry.as_ref() };
+    let free = table.free;
+    // A holder that finds itself alone stays alone, and the swap can be spared.
+    let last = holds.load(Acquire) == 1 || holds.fetch_sub(1, Release) == 1;
+    if last {
+        // Acquire, here and above, pairs with the Release of every other holder's `fetch_sub`:
+        // what they did with the entry comes before its end.
+        let _ = holds.load(Acquire);
+        // SAFETY: this was the last hold, and the table is that of the entry's types.
+        unsafe { free(entry) };
+    }
+}
+
+/// The types of one kind of finalizer: what it watches, its function, arguments and result.
+struct Types<N: ?Sized, F, A, R>(PhantomData<(F, A, R)>, PhantomData<N>);
+
+impl<N, F, A, R> Types<N, F, A, R>
+where
+    N: Named + ?Sized,
+    F: FnOnce(A) -> R + Send + 'static,
+    A: Send + 'static,
+    R: Outcome,
+{
+    const TABLE: Table = Table {
+        run: Self::run,
+        discard: Self::discard,
+        call: Self::call,
+        free: Self::free,
+        describe: Self::describe,
+    };
+
+    fn describe() -> Description {
+        Description { object: N::name(), function: type_name::<F>() }
+    }
+
+    /// # Safety
+    ///
+    /// The claim is on an entry of these types, and nothing was taken out under it before.
+    unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause) {
+        // SAFETY: this function's contract.
+        let (function, arguments) = unsafe { take::<F, A>(claim) };
+        let report = |problem: Problem<'_>| REGISTRY.report(cause, Self::describe(), problem);
+        contain(
+            || {
+                let result = function(arguments);
+                if let Some(error) = result.failure() {
+                    report(Problem::Error(error));
+                }
+            },
+            |payload| report(Problem::Panic(payload)),
+        );
+    }
+
+    /// # Safety
+    ///
+    /// As for [`run`](Self::run).
+    unsafe fn discard(claim: &Claim<'_, RustDoor>) {
+        // SAFETY: this function's contract.
+        let callback = unsafe { take::<F, A>(claim) };
+        contain(
+            || drop(callback),
+            |payload| {
+                REGISTRY.report(Cause::Called, Self::describe(), Problem::Panic(payload));
+            },
+        );
+    }
+
+    /// # Safety
+    ///
+    /// As for [`run`](Self::run).
+    unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackError> {
+        // SAFETY: this function's contract.
+        let (function, arguments) = unsafe { take::<F, A>(&claim) };
+        let result = function(arguments);
+        result.failure().map_or(Ok(()), |error| Err(CallbackError::new(error)))
+    }
+
+    /// # Safety
+    ///
+    /// Nobody holds `entry`, which is of these types.
+    unsafe fn free(entry: NonNull<Entry>) {
+        // SAFETY: this function's contract.
+        let alive = unsafe { entry.as_ref() }.node.is_alive();
+        debug_assert!(!alive, "the registry holds what is alive");
+        let loaded = entry.cast::<Loaded<F, A>>();
+        // The callback is gone: the registry lets go only after it was taken out.
+        // SAFETY: allocated and written by `Held::new` with these types, and dropped nowhere else.
+        unsafe { loaded.drop_in_place() };
+        // SAFETY: as above.
+        unsafe { sync::dealloc(loaded.as_ptr().cast(), Layout::new::<Loaded<F, A>>()) };
+    }
+}
+
+/// Takes the callback out.
+///
+/// # Safety
+///
+/// The claim is on an entry of these types, and nothing was taken out under it before.
+#[inline]
+pub(crate) unsafe fn take<F, A>(claim: &Claim<'_, RustDoor>) -> (F, A) {
+    let loaded = claim.node().cast::<Loaded<F, A>>();
+    // SAFETY: whoever claims has a hold.
+    let callback = &unsafe { loaded.as_ref() }.callback;
+    // SAFETY: the claim is exclusive, so nobody looks; written by `Held::new`, taken once.
+    callback.with_mut(|callback| unsafe { (*callback).assume_init_read() })
+}
+
+/// Shows the callback to `look`.
+///
+/// # Safety
+///
+/// `entry` is of these types, and the caller has a [`Peek`](lastly_core::Peek) on it.
+pub(crate) unsafe fn look_at<F, A, R>(entry: NonNull<Entry>, look: impl FnOnce(&F, &A) -> R) -> R {
+    // SAFETY: whoever peeks has a hold.
+    let callback = &unsafe { entry.cast::<Loaded<F, A>>().as_ref() }.callback;
+    callback.with(|callback| {
+        // SAFETY: the peek is exclusive, and nobody takes out what is being looked at.
+        let (function, arguments) = unsafe { (*callback).assume_init_ref() };
+        look(function, arguments)
+    })
+}
+
+/// Drops the callback, unrun.
+///
+/// # Safety
+///
+/// Nothing was taken out under this claim before.
+pub(crate) unsafe fn discard(claim: Claim<'_, RustDoor>) {
+    // SAFETY: this function's contract, and the table is that of the entry's types.
+    unsafe { RustDoor::discard(&claim) };
+}
+
+/// Runs the callback for a caller who does not know its types.
+///
+/// # Safety
+///
+/// Nothing was taken out under this claim before.
+pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackError> {
+    let call = table(&claim).call;
+    // SAFETY: this function's contract, and the table is that of the entry's types.
+    unsafe { call(claim) }
+}
+
+fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
+    // SAFETY: whoever claims has a hold.
+    unsafe { claim.node().cast::<Entry>().as_ref() }.table
+}
+
+pub(crate) fn describe(node: &Node) -> Description {
+    // SAFETY: every node of this door is the beginning of an entry.
+    let entry = unsafe { NonNull::from(node).cast::<Entry>().as_ref() };
+    (entry.table.describe)()
+}
+
+// SAFETY: `holds` counts as asked; `untie` changes a few links.
+unsafe impl Door for RustDoor {
+    #[inline]
+    unsafe fn run(claim: &Claim<'_, Self>, cause: Cause) {
+        // SAFETY: this function's contract, and the table is that of the entry's types.
+        unsafe { (table(claim).run)(claim, cause) };
+    }
+
+    unsafe fn discard(claim: &Claim<'_, Self>) {
+        // SAFETY: as above.
+        unsafe { (table(claim).discard)(claim) };
+    }
+
+    fn describe(node: &Node) -> Description {
+        describe(node)
+    }
+
+    unsafe fn retain(node: NonNull<Node>) {
+        // SAFETY: this function's contract.
+        unsafe { retain(node.cast()) };
+    }
+
+    #[inline]
+    unsafe fn release(node: NonNull<Node>) {
+        // SAFETY: this function's contract.
+        unsafe { release(node.cast()) };
+    }
+
+    unsafe fn untie(node: NonNull<Node>) -> bool {
+        // SAFETY: the engine calls this under the lock.
+        unsafe { ties::untie(node.cast()) }
+    }
+}

@@ -1,0 +1,116 @@
+//! The end of the program.
+//!
+//! The first finalizer registers a hook with the C library's `atexit`. So the drain runs on return
+//! from `main`, on [`std::process::exit`] from any thread, and after a panic in `main`: newest
+//! first, on the thread that ends the program. What callbacks register meanwhile runs next. Then
+//! the door is shut: a later call returns nothing and runs nothing.
+//!
+//! # Callbacks that other threads are running
+//!
+//! The drain does not run them again, nor does it cut them short at once: when everything else has
+//! run it waits for them, [five seconds](DEFAULT_WAIT) if not [set](set_wait) otherwise. What is
+//! still running then is [reported](crate::report) as unfinished, by name, and the program ends.
+//!
+//! # `exit` from a callback
+//!
+//! A callback, or the `Drop` of a value, may call [`std::process::exit`]: every callback that is
+//! due still runs. **In the drain itself it may not**: the standard library aborts the process on
+//! an `exit` inside an `exit`, and what the drain had yet to run is lost.
+//!
+//! # What does not get here
+//!
+//! `abort`, `_exit`, a signal's default action, `kill -9`, and any panic in a program built with
+//! `panic = "abort"`. For such an end, call [`drain`] yourself where you can: in a panic hook, say.
+//!
+//! Thread-locals of the main thread are destroyed before the hook runs, as are the locals of
+//! `main` itself. Objects that live there die at that moment, in the language's order, not newest
+//! first.
+
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicU64;
+#[cfg(not(loom))]
+use std::sync::atomic::Ordering::Relaxed;
+#[cfg(not(loom))]
+use std::time::Duration;
+
+#[cfg(not(loom))]
+use crate::REGISTRY;
+
+/// How long the drain waits for callbacks that other threads are running.
+#[cfg(not(loom))]
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(not(loom))]
+static WAIT_MILLISECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1000);
+
+/// Sets how long the drain waits for callbacks that other threads are running when everything else
+/// has run. The resolution is a millisecond.
+///
+/// Without end, a program hangs if one of those callbacks never returns: one that calls `exit`
+/// while another thread is in it, for instance.
+#[cfg(not(loom))]
+pub fn set_wait(wait: Duration) {
+    let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    // Relaxed: a setting, that orders nothing.
+    WAIT_MILLISECONDS.store(milliseconds, Relaxed);
+}
+
+/// Runs now, on this thread, what the end of the program would run, and shuts the door for good.
+///
+/// For programs that end in a way that does not get here. A second drain does nothing.
+#[cfg(not(loom))]
+pub fn drain() {
+    REGISTRY.drain(Duration::from_millis(WAIT_MILLISECONDS.load(Relaxed)));
+}
+
+#[cfg(not(loom))]
+pub(crate) use hooks::install;
+
+/// In a loom model nothing exits and nothing forks.
+#[cfg(loom)]
+pub(crate) fn install() {}
+
+#[cfg(all(unix, not(loom)))]
+mod hooks {
+    use std::sync::Once;
+
+    use lastly_core::fork;
+
+    use crate::REGISTRY;
+
+    static INSTALLED: Once = Once::new();
+
+    /// Has the program run the drain at its end, and keep the registry whole across forks.
+    #[inline]
+    pub(crate) fn install() {
+        INSTALLED.call_once(|| {
+            // SAFETY: the hook is a function of this object file. Should that be unloaded, the C
+            // library runs the hook before.
+            let failed = unsafe { libc::atexit(at_exit) } != 0;
+            assert!(!failed, "lastly: no memory to register the exit hook");
+            fork::install(before_fork, after_fork_in_parent, after_fork_in_child)
+                .expect("lastly: no memory to register the fork hooks");
+        });
+    }
+
+    extern "C" fn at_exit() {
+        super::drain();
+    }
+
+    extern "C" fn before_fork() {
+        REGISTRY.before_fork();
+    }
+
+    extern "C" fn after_fork_in_parent() {
+        // SAFETY: `before_fork` ran in this thread just before.
+        unsafe { REGISTRY.after_fork_in_parent() };
+    }
+
+    extern "C" fn after_fork_in_child() {
+        // SAFETY: `before_fork` ran just before, in the thread that this one is a copy of.
+        unsafe { REGISTRY.after_fork_in_child() };
+    }
+}
+
+#[cfg(not(unix))]
+compile_error!("lastly needs `atexit` as Unix has it; other platforms are not supported yet");
