@@ -70,7 +70,7 @@ impl<D: Door> Registry<D> {
         }
         // SAFETY: all locks are held, and each shard but the first is marked as merged here.
         let all = unsafe { merge(&mut shards) };
-        shards[0].pending = all;
+        *shards[0].list(Place::Pending) = all;
         shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
         shards[0].phase = Phase::Draining { thread: thread_number() };
         true
@@ -80,13 +80,11 @@ impl<D: Door> Registry<D> {
     fn next_due(&self) -> Option<Claim<'_, D>> {
         let mut shard = self.shards[0].lock();
         loop {
-            let node = shard.pending.newest()?;
+            let node = shard.list(Place::Pending).newest()?;
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node_ref = unsafe { node.as_ref() };
-            // SAFETY: the lock is held, and the node is pending.
-            unsafe { shard.pending.remove(node_ref) };
             // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.aside.push_newest(node_ref) };
+            unsafe { shard.shift(node_ref, Place::Aside) };
             // SAFETY: the lock is held.
             let inherited = self.inherited.node(unsafe { sequence_of(node_ref) });
             if inherited || !node_ref.at_exit() {
@@ -104,16 +102,15 @@ impl<D: Door> Registry<D> {
     fn settle(&self, deadline: Deadline) -> Rest {
         let me = thread_number();
         let mut shard = self.shards[0].lock();
-        if shard.pending.newest().is_some() {
+        if shard.list(Place::Pending).newest().is_some() {
             return Rest::Pending;
         }
         let elsewhere = |node: &&Node| node.state.is_busy() && self.is_elsewhere(node, me);
-        if !deadline.passed() && shard.aside.iter().any(|node| elsewhere(&node)) {
+        if !deadline.passed() && shard.list(Place::Aside).iter().any(|node| elsewhere(&node)) {
             return Rest::Busy;
         }
         shard.phase = Phase::Shut;
-        let mut unfinished = List::new(Place::Unfinished);
-        let mut next = shard.aside.newest();
+        let mut next = shard.list(Place::Aside).newest();
         while let Some(node) = next {
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node = unsafe { node.as_ref() };
@@ -122,13 +119,10 @@ impl<D: Door> Registry<D> {
             node.state.shut();
             // What this thread itself was running called `exit`; what it was looking at is lost.
             if elsewhere(&node) || node.state.is_peeked() && node.thread() == me {
-                // SAFETY: the lock is held, and the node is in this list.
-                unsafe { shard.aside.remove(node) };
                 // SAFETY: the lock is held; the registry keeps its hold.
-                unsafe { unfinished.push_newest(node) };
+                unsafe { shard.shift(node, Place::Unfinished) };
             }
         }
-        shard.unfinished = unfinished;
         Rest::Shut
     }
 
@@ -150,13 +144,11 @@ impl<D: Door> Registry<D> {
     /// One more node to report, with a hold for the caller.
     fn next_unfinished(&self) -> Option<NonNull<Node>> {
         let mut shard = self.shards[0].lock();
-        let node = shard.unfinished.newest()?;
+        let node = shard.list(Place::Unfinished).newest()?;
         // SAFETY: the node is in a list, so the registry has a hold on it.
         let node_ref = unsafe { node.as_ref() };
-        // SAFETY: the lock is held, and the node is in this list.
-        unsafe { shard.unfinished.remove(node_ref) };
         // SAFETY: the lock is held; the registry keeps its hold.
-        unsafe { shard.aside.push_newest(node_ref) };
+        unsafe { shard.shift(node_ref, Place::Aside) };
         // SAFETY: the registry has a hold.
         unsafe { D::retain(node) };
         Some(node)
@@ -173,8 +165,8 @@ unsafe fn merge(shards: &mut [Guard<'_, Shard>; SHARDS]) -> List {
     loop {
         let mut newest = None;
         let mut left = 0;
-        for (index, shard) in shards.iter().enumerate() {
-            if let Some(node) = shard.pending.newest() {
+        for (index, shard) in shards.iter_mut().enumerate() {
+            if let Some(node) = shard.list(Place::Pending).newest() {
                 left += 1;
                 // SAFETY: the node is in a list, so it is alive.
                 let node = unsafe { node.as_ref() };
@@ -183,7 +175,7 @@ unsafe fn merge(shards: &mut [Guard<'_, Shard>; SHARDS]) -> List {
             }
         }
         let Some((_, index)) = newest else { return all };
-        let from = &mut shards[index].pending;
+        let from = shards[index].list(Place::Pending);
         let mut part = List::new(Place::Pending);
         if left == 1 {
             mem::swap(from, &mut part);

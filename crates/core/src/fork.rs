@@ -69,7 +69,7 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.below_sequence.store(self.sequence.load(Relaxed), Relaxed);
+        self.inherited.below_sequence.store(self.order.next(), Relaxed);
         self.inherited.below_thread.store(next_thread_number(), Relaxed);
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };

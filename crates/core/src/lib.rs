@@ -6,7 +6,7 @@
 //!
 //! - Who may run the callback? Whoever wins the swap of one atomic word (`state`).
 //! - Which are alive, and in what order? The registry, lists of nodes in order of creation
-//!   (`registry`, `list`, `lock`).
+//!   (`registry`, `order`, `list`, `lock`).
 //! - What happens at the end? The drain, newest first (`drain`), and what a forked child inherits
 //!   of it (`fork`).
 //!
@@ -26,6 +26,7 @@ pub mod fork;
 mod list;
 mod lock;
 mod node;
+mod order;
 mod registry;
 mod report;
 mod state;

@@ -39,13 +39,14 @@ impl Links {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Place {
-    Nowhere,
     /// In order of creation; at exit, what the drain has yet to look at.
     Pending,
     /// What the drain has passed over: running, looked at, or not to run at exit.
     Aside,
     /// Busy on another thread when the drain ended, and yet to be reported.
     Unfinished,
+    /// In none: new, or finished.
+    Nowhere,
 }
 
 // SAFETY: `links`, `sequence` and `place` are reached under the shard's lock only; the rest is

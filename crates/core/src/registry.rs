@@ -3,7 +3,7 @@
 //! A door keeps one registry in a static. Its nodes are spread over *shards*, each a list under a
 //! lock of its own on a cache line of its own, so that threads that register at the same moment do
 //! not wait for each other. A node stays with its shard; the order over all shards is a sequence
-//! number, taken under the lock, so that each list is sorted by it.
+//! number, taken under the lock, so that each list is sorted by it (`order`).
 //!
 //! A node is linked from [`insert`](Registry::insert) until it is *finished*: after its callback
 //! has run or was taken out. So the drain can see what is running elsewhere, and wait for it.
@@ -11,7 +11,6 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_utils::CachePadded;
 
@@ -19,9 +18,10 @@ use crate::fork::Inherited;
 use crate::list::{List, place_of};
 use crate::lock::{Guard, Lock};
 use crate::node::{Node, Place};
+use crate::order::Order;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
 use crate::state::Due;
-use crate::sync::{AtomicU64, SHARDS, constructor, each, thread_number};
+use crate::sync::{SHARDS, constructor, each, thread_number};
 
 /// What the engine asks of a door about one of its nodes.
 ///
@@ -73,16 +73,16 @@ pub unsafe trait Door: Sized + 'static {
 /// All live finalizers of one door.
 pub struct Registry<D> {
     pub(crate) shards: [CachePadded<Lock<Shard>>; SHARDS],
-    pub(crate) sequence: CachePadded<AtomicU64>,
+    pub(crate) order: Order,
     pub(crate) inherited: Inherited,
     pub(crate) reporter: Reporter,
     door: PhantomData<fn() -> D>,
 }
 
+/// The nodes of some threads, under one lock.
 pub(crate) struct Shard {
-    pub(crate) pending: List,
-    pub(crate) aside: List,
-    pub(crate) unfinished: List,
+    /// The lists, by [`Place`].
+    lists: [List; 3],
     pub(crate) phase: Phase,
 }
 
@@ -102,29 +102,34 @@ pub(crate) enum Phase {
 impl Shard {
     constructor! {
         fn new() -> Self {
-            Self {
-                pending: List::new(Place::Pending),
-                aside: List::new(Place::Aside),
-                unfinished: List::new(Place::Unfinished),
-                phase: Phase::Open,
-            }
+            let lists = [Place::Pending, Place::Aside, Place::Unfinished];
+            Self { lists: [List::new(lists[0]), List::new(lists[1]), List::new(lists[2])], phase: Phase::Open }
         }
     }
 
+    #[inline]
+    pub(crate) fn list(&mut self, place: Place) -> &mut List {
+        &mut self.lists[place as usize]
+    }
+
+    /// Moves a node from the list it is in to another, as its newest; [`Place::Nowhere`] is none.
+    ///
     /// # Safety
     ///
-    /// The caller holds the lock that guards this shard and `node`.
+    /// The caller holds the lock that guards this shard and `node`, and the registry has a hold on
+    /// the node for as long as it is in a list.
     #[inline]
-    pub(crate) unsafe fn remove(&mut self, node: &Node) {
+    pub(crate) unsafe fn shift(&mut self, node: &Node, to: Place) {
         // SAFETY: this function's contract.
-        let list = match unsafe { place_of(node) } {
-            Place::Nowhere => return,
-            Place::Pending => &mut self.pending,
-            Place::Aside => &mut self.aside,
-            Place::Unfinished => &mut self.unfinished,
-        };
-        // SAFETY: the lock is held, and `place` says that the node is in this list.
-        unsafe { list.remove(node) };
+        let from = unsafe { place_of(node) };
+        if from != Place::Nowhere {
+            // SAFETY: the lock is held, and `place` says that the node is in this list.
+            unsafe { self.list(from).remove(node) };
+        }
+        if to != Place::Nowhere {
+            // SAFETY: the lock is held, the node is in no list now, and it is held.
+            unsafe { self.list(to).push_newest(node) };
+        }
     }
 }
 
@@ -135,7 +140,7 @@ impl<D: Door> Registry<D> {
         pub fn new() -> Self {
             Self {
                 shards: each![CachePadded::new(Lock::new(Shard::new())); SHARDS],
-                sequence: CachePadded::new(AtomicU64::new(1)),
+                order: Order::new(),
                 inherited: Inherited::new(),
                 reporter: Reporter::new(),
                 door: PhantomData,
@@ -161,16 +166,14 @@ impl<D: Door> Registry<D> {
         // SAFETY: the registry now has a hold, so the node is alive.
         let node = unsafe { node.as_ref() };
         let mut shard = self.lock(node.shard());
-        // Relaxed: the lock orders it within the shard; between shards, if one creation happens
-        // before another, so do the two changes of this one word.
-        let sequence = self.sequence.fetch_add(1, Relaxed);
+        let sequence = self.order.next();
         // SAFETY: the lock is held.
         node.sequence.with_mut(|it| unsafe { *it = sequence });
         if shard.phase == Phase::Shut {
             node.state.shut();
         }
-        // SAFETY: the lock is held; the node is new, and the registry holds it until it leaves.
-        unsafe { shard.pending.push_newest(node) };
+        // SAFETY: the lock is held, and the registry has a hold.
+        unsafe { shard.shift(node, Place::Pending) };
         tie();
     }
 
@@ -223,10 +226,8 @@ impl<D: Door> Registry<D> {
         node.store_at_exit(on);
         // SAFETY: the lock is held.
         if turned_on && node.is_alive() && unsafe { place_of(node) } == Place::Aside {
-            // SAFETY: the lock is held.
-            unsafe { shard.remove(node) };
             // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.pending.push_newest(node) };
+            unsafe { shard.shift(node, Place::Pending) };
         }
     }
 
@@ -287,7 +288,7 @@ impl<D: Door> Registry<D> {
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
         // SAFETY: the lock is held.
-        unsafe { shard.remove(node_ref) };
+        unsafe { shard.shift(node_ref, Place::Nowhere) };
         node_ref.state.finish();
         let release = untie();
         drop(shard);

@@ -10,6 +10,7 @@ pub use imp::*;
 #[cfg(not(loom))]
 mod imp {
     use std::cell::Cell;
+    use std::sync::OnceLock;
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
@@ -70,6 +71,15 @@ mod imp {
     /// The number that the next new thread will get.
     pub(crate) fn next_thread_number() -> u32 {
         NUMBERS.load(Relaxed)
+    }
+
+    static CLOCK_START: OnceLock<Instant> = OnceLock::new();
+
+    /// The monotonic clock, in nanoseconds since this was first asked.
+    pub(crate) fn clock_nanoseconds() -> u64 {
+        let start = CLOCK_START.get_or_init(Instant::now);
+        let elapsed = Instant::now().saturating_duration_since(*start);
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
     }
 
     /// Lets time pass, longer with each round: spin, give up the processor, sleep.
@@ -149,6 +159,12 @@ mod imp {
 
     pub(crate) fn next_thread_number() -> u32 {
         NUMBERS.load(Relaxed)
+    }
+
+    /// A clock that ticks at every look. Not loom's: reading a clock is no synchronisation.
+    pub(crate) fn clock_nanoseconds() -> u64 {
+        static TICKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        TICKS.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn back_off(_round: u32) {

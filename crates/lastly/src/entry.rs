@@ -6,7 +6,7 @@
 //!   │  ├─ node               the engine's part
 //!   │  ├─ table              what depends on the types: run, discard, call, free, describe
 //!   │  ├─ holds              registry or object, and handles; the last frees the memory
-//!   │  └─ tie                the place among the finalizers of the same object
+//!   │  └─ bond, tie          the place among the finalizers of the same object
 //!   └─ callback: (F, A)      taken out by whoever wins the claim
 //! ```
 
@@ -21,7 +21,7 @@ use lastly_core::sync::{self, AtomicU32, UnsafeCell};
 use lastly_core::{Cause, Claim, Description, Door, Node, Problem, contain};
 
 use crate::outcome::{CallbackError, Outcome};
-use crate::ties::Tie;
+use crate::ties::{Bond, Tie};
 use crate::{REGISTRY, ties};
 
 /// The Rust door, as the engine sees it.
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     node: Node,
     table: &'static Table,
     holds: AtomicU32,
+    /// Here rather than in the tie, to fill a gap. Guarded by the shard's lock.
+    pub(crate) bond: UnsafeCell<Bond>,
     pub(crate) tie: UnsafeCell<Tie>,
 }
 
@@ -91,6 +93,7 @@ impl Held {
             node: Node::new(shard),
             table: &Types::<N, F, A, R>::TABLE,
             holds: AtomicU32::new(2),
+            bond: UnsafeCell::new(Bond::None),
             tie: UnsafeCell::new(Tie::NONE),
         };
         let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
@@ -249,8 +252,12 @@ pub(crate) unsafe fn take<F, A>(claim: &Claim<'_, RustDoor>) -> (F, A) {
     let loaded = claim.node().cast::<Loaded<F, A>>();
     // SAFETY: whoever claims has a hold.
     let callback = &unsafe { loaded.as_ref() }.callback;
-    // SAFETY: the claim is exclusive, so nobody looks; written by `Held::new`, taken once.
-    callback.with_mut(|callback| unsafe { (*callback).assume_init_read() })
+    callback.with_mut(|callback| {
+        // SAFETY: the claim is exclusive, so nobody looks.
+        let callback = unsafe { &mut *callback };
+        // SAFETY: written by `Held::new`, and taken out once.
+        unsafe { callback.assume_init_read() }
+    })
 }
 
 /// Shows the callback to `look`.
@@ -262,8 +269,10 @@ pub(crate) unsafe fn look_at<F, A, R>(entry: NonNull<Entry>, look: impl FnOnce(&
     // SAFETY: whoever peeks has a hold.
     let callback = &unsafe { entry.cast::<Loaded<F, A>>().as_ref() }.callback;
     callback.with(|callback| {
-        // SAFETY: the peek is exclusive, and nobody takes out what is being looked at.
-        let (function, arguments) = unsafe { (*callback).assume_init_ref() };
+        // SAFETY: nobody takes out what is being looked at.
+        let callback = unsafe { &*callback };
+        // SAFETY: written by `Held::new`, and not taken out.
+        let (function, arguments) = unsafe { callback.assume_init_ref() };
         look(function, arguments)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::{self, Arc};
 use crate::Watched;
 use crate::ties::Ties;
 
+#[allow(unreachable_pub, reason = "public in name only, to seal `Object`")]
 mod sealed {
     use crate::ties::Ties;
 

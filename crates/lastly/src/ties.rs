@@ -21,15 +21,15 @@ type Link = Option<NonNull<Entry>>;
 pub(crate) struct Tie {
     older: Link,
     newer: Link,
-    bond: Bond,
 }
 
 impl Tie {
-    pub(crate) const NONE: Self = Self { older: None, newer: None, bond: Bond::None };
+    pub(crate) const NONE: Self = Self { older: None, newer: None };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bond {
+#[repr(u8)]
+pub(crate) enum Bond {
     /// In no object's list.
     None,
     /// In its object's list.
@@ -39,7 +39,8 @@ enum Bond {
 }
 
 /// The object's side: part of a [`Watched`](crate::Watched).
-pub(crate) struct Ties {
+#[allow(unreachable_pub, reason = "named by the sealed part of `Object`")]
+pub struct Ties {
     newest: UnsafeCell<Link>,
     shard: u8,
 }
@@ -86,7 +87,9 @@ impl Ties {
                 }
             }
             // SAFETY: as above.
-            unsafe { change(entry, |tie| *tie = Tie { older, newer: None, bond: Bond::Tied }) };
+            unsafe { set_bond(entry, Bond::Tied) };
+            // SAFETY: as above.
+            unsafe { change(entry, |tie| *tie = Tie { older, newer: None }) };
             if let Some(older) = older {
                 // SAFETY: as above.
                 unsafe { change(older, |tie| tie.newer = Some(entry)) };
@@ -166,21 +169,21 @@ impl Drop for Ties {
 /// Under the lock, with an entry that is alive.
 pub(crate) unsafe fn untie(entry: NonNull<Entry>) -> bool {
     // SAFETY: this function's contract.
-    let tie = unsafe { change(entry, |tie| (tie.bond, tie.newer)) };
-    match tie {
-        (Bond::Tied, None) => {
-            // SAFETY: this function's contract.
-            unsafe { change(entry, |tie| tie.bond = Bond::Shell) };
-            false
-        }
-        (Bond::Tied, Some(_)) => {
-            // SAFETY: this function's contract.
-            unsafe { unlink(entry) };
-            true
-        }
-        (Bond::None, _) => true,
-        (Bond::Shell, _) => unreachable!("an entry is finished once"),
+    let bond = unsafe { bond(entry) };
+    debug_assert_ne!(bond, Bond::Shell, "an entry is finished once");
+    if bond == Bond::None {
+        return true;
     }
+    // SAFETY: this function's contract.
+    let newest = unsafe { change(entry, |tie| tie.newer.is_none()) };
+    if newest {
+        // SAFETY: this function's contract.
+        unsafe { set_bond(entry, Bond::Shell) };
+    } else {
+        // SAFETY: this function's contract, and it is tied.
+        unsafe { unlink(entry) };
+    }
+    !newest
 }
 
 /// Takes an entry out of its object's list, and says which is the next older one.
@@ -190,8 +193,9 @@ pub(crate) unsafe fn untie(entry: NonNull<Entry>) -> bool {
 /// Under the lock, with an entry that is alive and in a list.
 unsafe fn unlink(entry: NonNull<Entry>) -> Link {
     // SAFETY: this function's contract.
-    let Tie { older, newer, .. } =
-        unsafe { change(entry, |tie| std::mem::replace(tie, Tie::NONE)) };
+    unsafe { set_bond(entry, Bond::None) };
+    // SAFETY: this function's contract.
+    let Tie { older, newer } = unsafe { change(entry, |tie| std::mem::replace(tie, Tie::NONE)) };
     if let Some(older) = older {
         // SAFETY: under the lock, and what is linked is alive.
         unsafe { change(older, |tie| tie.newer = newer) };
@@ -208,7 +212,20 @@ unsafe fn unlink(entry: NonNull<Entry>) -> Link {
 /// Under the lock, with an entry that is alive.
 unsafe fn bond(entry: NonNull<Entry>) -> Bond {
     // SAFETY: this function's contract.
-    unsafe { change(entry, |tie| tie.bond) }
+    let bond = &unsafe { entry.as_ref() }.bond;
+    // SAFETY: under the lock nobody else writes.
+    bond.with(|bond| unsafe { *bond })
+}
+
+/// # Safety
+///
+/// Under the lock, with an entry that is alive.
+#[inline]
+unsafe fn set_bond(entry: NonNull<Entry>, to: Bond) {
+    // SAFETY: this function's contract.
+    let bond = &unsafe { entry.as_ref() }.bond;
+    // SAFETY: under the lock nobody else reads or writes.
+    bond.with_mut(|bond| unsafe { *bond = to });
 }
 
 /// # Safety
