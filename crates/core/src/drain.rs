@@ -18,7 +18,7 @@ use crate::lock::Guard;
 use crate::node::{Node, Place};
 use crate::registry::{Claim, Door, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
-use crate::state::Due;
+use crate::state::{Busy, Due};
 use crate::sync::{Deadline, SHARDS, back_off, thread_number};
 
 /// What the drain found when nothing was pending any more.
@@ -100,35 +100,47 @@ impl<D: Door> Registry<D> {
 
     /// Nothing is pending: shuts the door, unless something came in or others are to be waited for.
     fn settle(&self, deadline: Deadline) -> Rest {
-        let me = thread_number();
         let mut shard = self.shards[0].lock();
         if shard.list(Place::Pending).newest().is_some() {
             return Rest::Pending;
         }
-        let elsewhere = |node: &&Node| node.state.is_busy() && self.is_elsewhere(node, me);
-        if !deadline.passed() && shard.list(Place::Aside).iter().any(|node| elsewhere(&node)) {
+        let aside = shard.list(Place::Aside);
+        if !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node)) {
             return Rest::Busy;
         }
+        aside.iter().for_each(|node| node.state.shut());
+        // Once more: a claim may have come between that look and the mark. None comes after it.
+        if !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node)) {
+            return Rest::Busy;
+        }
+        self.set_unfinished_aside(&mut shard);
         shard.phase = Phase::Shut;
+        Rest::Shut
+    }
+
+    /// Busy on a thread that may still come to an end with it.
+    fn is_busy_elsewhere(&self, node: &Node) -> bool {
+        let thread = node.thread();
+        thread != thread_number() && !self.inherited.thread(thread) && node.state.busy().is_some()
+    }
+
+    /// Picks out what is to be reported: what other threads are busy with, and what this one was
+    /// looking at when it ended the program. What this one was running is cut short by its own
+    /// `exit`, and nobody's failure.
+    fn set_unfinished_aside(&self, shard: &mut Shard) {
         let mut next = shard.list(Place::Aside).newest();
         while let Some(node) = next {
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node = unsafe { node.as_ref() };
             // SAFETY: the lock is held.
             next = unsafe { older(node) };
-            node.state.shut();
-            // What this thread itself was running called `exit`; what it was looking at is lost.
-            if elsewhere(&node) || node.state.is_peeked() && node.thread() == me {
+            let mine = node.thread() == thread_number();
+            let lost = mine && node.state.busy() == Some(Busy::Looking);
+            if lost || self.is_busy_elsewhere(node) {
                 // SAFETY: the lock is held; the registry keeps its hold.
                 unsafe { shard.shift(node, Place::Unfinished) };
             }
         }
-        Rest::Shut
-    }
-
-    /// Busy on a thread that may still come to an end with it.
-    fn is_elsewhere(&self, node: &Node, me: u32) -> bool {
-        node.thread() != me && !self.inherited.thread(node.thread())
     }
 
     fn report_unfinished(&self) {

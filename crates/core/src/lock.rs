@@ -1,4 +1,4 @@
-//! The lock of the engine: one byte, taken by a swap, given back by a plain store.
+//! The lock of the engine: one byte, taken by a compare-and-swap, given back by a plain store.
 //!
 //! A general mutex must look for sleepers when it is unlocked, and pays a second locked
 //! instruction for it. This one is held for a dozen loads and stores and for nothing else: under
@@ -32,21 +32,12 @@ impl<T> Lock<T> {
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         // Acquire pairs with the Release in `unlock`: what the last holder wrote is visible.
-        if self.held.swap(true, Acquire) {
-            self.wait();
+        let mut round = 0;
+        while self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
+            back_off(round);
+            round += 1;
         }
         Guard { lock: self }
-    }
-
-    #[cold]
-    fn wait(&self) {
-        for round in 0.. {
-            back_off(round);
-            // The load first: a waiting thread must not keep stealing the cache line.
-            if !self.held.load(Relaxed) && !self.held.swap(true, Acquire) {
-                return;
-            }
-        }
     }
 
     /// Gives the lock back.

@@ -20,7 +20,7 @@ use crate::lock::{Guard, Lock};
 use crate::node::{Node, Place};
 use crate::order::Order;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
-use crate::state::Due;
+use crate::state::{Claimed, Due, Peeked};
 use crate::sync::{SHARDS, constructor, each, thread_number};
 
 /// What the engine asks of a door about one of its nodes.
@@ -189,11 +189,14 @@ impl<D: Door> Registry<D> {
     pub unsafe fn claim(&self, node: NonNull<Node>, due: Due) -> Option<Claim<'_, D>> {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
-        if !node_ref.state.claim(due) {
+        let claimed = node_ref.state.claim(due);
+        if claimed == Claimed::Lost {
             return None;
         }
         node_ref.store_thread(thread_number());
-        Some(Claim { registry: self, node })
+        let claim = Claim { registry: self, node };
+        // Dropped, if the door is shut: that ends the finalizer, and its callback stays where it is.
+        (claimed == Claimed::Won).then_some(claim)
     }
 
     /// The right to look at the callback, for one caller at a time; `None` if the finalizer is
@@ -299,8 +302,8 @@ impl<D: Door> Registry<D> {
     }
 }
 
-/// The exclusive right to the callback of a finalizer. Dropping it, after the callback was taken
-/// out, ends the finalizer.
+/// The exclusive right to the callback of a finalizer. Dropping it ends the finalizer; a callback
+/// that was not taken out is then leaked.
 #[must_use = "a claim that is dropped at once loses the callback"]
 pub struct Claim<'a, D: Door> {
     pub(crate) registry: &'a Registry<D>,
@@ -347,13 +350,17 @@ pub struct Peek<'a, D: Door> {
 impl<D: Door> Drop for Peek<'_, D> {
     fn drop(&mut self) {
         // SAFETY: whoever made the peek has a hold on the node.
-        let Some(due) = unsafe { self.node.as_ref() }.state.end_peek() else { return };
+        let peeked = unsafe { self.node.as_ref() }.state.end_peek();
+        if peeked == Peeked::Alive {
+            return;
+        }
         let claim = Claim { registry: self.registry, node: self.node };
-        match due {
+        match peeked {
             // SAFETY: `end_peek` claimed just now.
-            Due::Run(cause) => unsafe { D::run(&claim, cause) },
+            Peeked::Claimed(Due::Run(cause)) => unsafe { D::run(&claim, cause) },
             // SAFETY: as above.
-            Due::Take => unsafe { D::discard(&claim) },
+            Peeked::Claimed(Due::Take) => unsafe { D::discard(&claim) },
+            Peeked::Shut | Peeked::Alive => {}
         }
     }
 }

@@ -65,6 +65,28 @@ impl Due {
     }
 }
 
+/// What came of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// The caller has won: it may take the callback out.
+    Won,
+    /// The caller has won, but the door is shut: it finishes, and leaves the callback untouched.
+    Shut,
+    /// Somebody else has won, or will do what was asked for when his peek ends.
+    Lost,
+}
+
+/// What is to be done at the end of a peek.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peeked {
+    /// Nothing: the finalizer is alive.
+    Alive,
+    /// The peeker has claimed, and does this.
+    Claimed(Due),
+    /// The peeker has claimed, but the door is shut: it finishes, and leaves the callback untouched.
+    Shut,
+}
+
 pub(crate) struct State(AtomicU8);
 
 impl State {
@@ -74,29 +96,30 @@ impl State {
         }
     }
 
-    /// True for the one caller that may now take the callback out.
+    /// Claims the callback for the caller, who says what he wants with it.
     #[inline]
-    pub(crate) fn claim(&self, due: Due) -> bool {
+    pub(crate) fn claim(&self, due: Due) -> Claimed {
         // Acquire pairs with the Release in `end_peek`: the peeker's look is over.
         match self.0.compare_exchange(LIVE, CLAIMED, Acquire, Relaxed) {
-            Ok(_) => true,
+            Ok(_) => Claimed::Won,
             Err(found) => self.claim_from(found, due),
         }
     }
 
     #[cold]
-    fn claim_from(&self, mut found: u8, due: Due) -> bool {
+    fn claim_from(&self, mut found: u8, due: Due) -> Claimed {
         loop {
-            let next = match (found & BASE, due) {
-                (LIVE, Due::Run(_)) if found & SHUT != 0 => DEAD | SHUT,
-                (LIVE, _) => CLAIMED,
-                (PEEKED, _) if found & DUE == 0 => found | due.bits(),
-                _ => return false,
+            let shut = found & SHUT != 0;
+            let (next, claimed) = match (found & BASE, due) {
+                (LIVE, Due::Run(_)) if shut => (CLAIMED, Claimed::Shut),
+                (LIVE, _) => (CLAIMED, Claimed::Won),
+                (PEEKED, _) if found & DUE == 0 => (found | due.bits(), Claimed::Lost),
+                _ => return Claimed::Lost,
             };
             // Release pairs with the Acquire in `end_peek`: what led to this claim, such as the
             // drop of the object's value, comes before the callback that the peeker runs.
             match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
-                Ok(_) => return next == CLAIMED,
+                Ok(_) => return claimed,
                 Err(now) => found = now,
             }
         }
@@ -117,19 +140,18 @@ impl State {
         }
     }
 
-    /// Ends a peek. If a cause came meanwhile, the peeker has now claimed, and does what is due.
-    pub(crate) fn end_peek(&self) -> Option<Due> {
+    /// Ends a peek.
+    pub(crate) fn end_peek(&self) -> Peeked {
         let mut found = PEEKED;
         loop {
-            let due = Due::in_word(found);
-            let next = match due {
-                None => found & !PEEKED,
-                Some(_) if found & SHUT != 0 => DEAD | SHUT,
-                Some(_) => CLAIMED,
+            let (next, peeked) = match Due::in_word(found) {
+                None => (found & !PEEKED, Peeked::Alive),
+                Some(_) if found & SHUT != 0 => (CLAIMED, Peeked::Shut),
+                Some(due) => (CLAIMED, Peeked::Claimed(due)),
             };
             // Release and Acquire pair with `claim`, `claim_from` and the next `peek`.
             match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
-                Ok(_) => return due.filter(|_| next == CLAIMED),
+                Ok(_) => return peeked,
                 Err(now) => found = now,
             }
             debug_assert_eq!(found & BASE, PEEKED, "only the peeker ends its peek");
@@ -154,15 +176,23 @@ impl State {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
-    /// Somebody looks at the callback.
-    pub(crate) fn is_peeked(&self) -> bool {
-        self.0.load(Relaxed) & BASE == PEEKED
+    /// Somebody runs the callback, looks at it, or has it in hand: which of it.
+    pub(crate) fn busy(&self) -> Option<Busy> {
+        // A change that changes nothing, in place of a load: it sees the latest value. Relaxed, as
+        // what the other thread did with the callback is no concern of who asks.
+        match self.0.fetch_or(0, Relaxed) & BASE {
+            PEEKED => Some(Busy::Looking),
+            CLAIMED => Some(Busy::Running),
+            _ => None,
+        }
     }
+}
 
-    /// Somebody runs the callback, looks at it, or has it in hand.
-    pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.0.load(Relaxed) & BASE, PEEKED | CLAIMED)
-    }
+/// What somebody does with a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    Looking,
+    Running,
 }
 
 #[cfg(all(test, not(loom)))]
@@ -175,11 +205,14 @@ mod tests {
     fn one_claim_wins() {
         let state = State::new();
         assert!(state.is_alive());
-        assert!(state.claim(DEATH));
+        assert_eq!(state.claim(DEATH), Claimed::Won);
         assert!(!state.is_alive());
-        assert!(!state.claim(DEATH) && !state.claim(Due::Take) && !state.peek());
+        assert_eq!(state.claim(DEATH), Claimed::Lost);
+        assert_eq!(state.claim(Due::Take), Claimed::Lost);
+        assert!(!state.peek());
         state.finish();
-        assert!(!state.claim(DEATH) && !state.is_busy());
+        assert_eq!(state.claim(DEATH), Claimed::Lost);
+        assert_eq!(state.busy(), None);
     }
 
     #[test]
@@ -187,10 +220,11 @@ mod tests {
         for first in [Due::Take, Due::Run(Cause::Called), DEATH, Due::Run(Cause::Exit)] {
             let state = State::new();
             assert!(state.peek() && state.is_alive());
-            assert!(!state.claim(first) && !state.is_alive());
-            assert!(!state.claim(DEATH), "a second cause comes too late");
-            assert_eq!(state.end_peek(), Some(first));
-            assert!(!state.claim(DEATH), "the peeker has claimed");
+            assert_eq!(state.claim(first), Claimed::Lost);
+            assert!(!state.is_alive());
+            assert_eq!(state.claim(DEATH), Claimed::Lost, "a second cause comes too late");
+            assert_eq!(state.end_peek(), Peeked::Claimed(first));
+            assert_eq!(state.claim(DEATH), Claimed::Lost, "the peeker has claimed");
             state.finish();
         }
     }
@@ -199,8 +233,10 @@ mod tests {
     fn a_peek_is_exclusive_and_leaves_no_trace() {
         let state = State::new();
         assert!(state.peek() && !state.peek());
-        assert_eq!(state.end_peek(), None);
-        assert!(state.is_alive() && state.claim(DEATH));
+        assert_eq!(state.busy(), Some(Busy::Looking));
+        assert_eq!(state.end_peek(), Peeked::Alive);
+        assert!(state.is_alive());
+        assert_eq!(state.claim(DEATH), Claimed::Won);
     }
 
     #[test]
@@ -208,17 +244,18 @@ mod tests {
         let run = State::new();
         run.shut();
         assert!(run.is_alive());
-        assert!(!run.claim(DEATH) && !run.is_alive());
+        assert_eq!(run.claim(DEATH), Claimed::Shut);
+        assert!(!run.is_alive());
 
         let take = State::new();
         take.shut();
-        assert!(take.claim(Due::Take));
+        assert_eq!(take.claim(Due::Take), Claimed::Won);
 
         let peeked = State::new();
         assert!(peeked.peek());
         peeked.shut();
-        assert!(!peeked.claim(DEATH));
-        assert_eq!(peeked.end_peek(), None);
+        assert_eq!(peeked.claim(DEATH), Claimed::Lost);
+        assert_eq!(peeked.end_peek(), Peeked::Shut);
         assert!(!peeked.is_alive());
     }
 }

@@ -110,6 +110,12 @@ mod imp {
         }
     }
 
+    /// Whether this is a loom model, in which nothing exits and nothing forks.
+    pub const MODELLED: bool = false;
+
+    /// A constructor that is `const`, but in a loom model.
+    #[macro_export]
+    #[doc(hidden)]
     macro_rules! constructor {
         ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis const fn $($rest)* };
     }
@@ -124,12 +130,13 @@ mod imp {
     #[macro_export]
     #[doc(hidden)]
     macro_rules! modelled_static {
-        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
-            $(#[$meta])* $vis static $name: $type = $value;
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+            $(#[$meta])* static $name: $type = $value;
         };
     }
 
-    pub(crate) use {constructor, each};
+    pub use constructor;
+    pub(crate) use each;
 }
 
 #[cfg(loom)]
@@ -145,8 +152,12 @@ mod imp {
     pub const SHARDS: usize = 2;
 
     loom::thread_local! { static NUMBER: Cell<u32> = Cell::new(0); }
-    // The standard library's: a number is no synchronisation, and loom need not explore it.
-    static NUMBERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    loom::lazy_static! {
+        // Anew for each interleaving, so that each is the same when loom repeats it; but the
+        // standard library's, as a number is no synchronisation, and loom need not explore it.
+        static ref NUMBERS: std::sync::atomic::AtomicU32 = 1.into();
+        static ref TICKS: std::sync::atomic::AtomicU64 = 0.into();
+    }
 
     pub fn thread_number() -> u32 {
         NUMBER.with(|number| {
@@ -163,7 +174,6 @@ mod imp {
 
     /// A clock that ticks at every look. Not loom's: reading a clock is no synchronisation.
     pub(crate) fn clock_nanoseconds() -> u64 {
-        static TICKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         TICKS.fetch_add(1, Relaxed)
     }
 
@@ -184,6 +194,10 @@ mod imp {
         }
     }
 
+    pub const MODELLED: bool = true;
+
+    #[macro_export]
+    #[doc(hidden)]
     macro_rules! constructor {
         ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
     }
@@ -197,10 +211,11 @@ mod imp {
     #[macro_export]
     #[doc(hidden)]
     macro_rules! modelled_static {
-        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
-            loom::lazy_static! { $(#[$meta])* $vis static ref $name: $type = $value; }
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+            loom::lazy_static! { $(#[$meta])* static ref $name: $type = $value; }
         };
     }
 
-    pub(crate) use {constructor, each};
+    pub use constructor;
+    pub(crate) use each;
 }

@@ -26,21 +26,15 @@
 //! `main` itself. Objects that live there die at that moment, in the language's order, not newest
 //! first.
 
-#[cfg(not(loom))]
 use std::sync::atomic::AtomicU64;
-#[cfg(not(loom))]
 use std::sync::atomic::Ordering::Relaxed;
-#[cfg(not(loom))]
 use std::time::Duration;
 
-#[cfg(not(loom))]
 use crate::REGISTRY;
 
 /// How long the drain waits for callbacks that other threads are running.
-#[cfg(not(loom))]
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
-#[cfg(not(loom))]
 static WAIT_MILLISECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1000);
 
 /// Sets how long the drain waits for callbacks that other threads are running when everything else
@@ -48,7 +42,6 @@ static WAIT_MILLISECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 10
 ///
 /// Without end, a program hangs if one of those callbacks never returns: one that calls `exit`
 /// while another thread is in it, for instance.
-#[cfg(not(loom))]
 pub fn set_wait(wait: Duration) {
     let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     // Relaxed: a setting, that orders nothing.
@@ -58,23 +51,17 @@ pub fn set_wait(wait: Duration) {
 /// Runs now, on this thread, what the end of the program would run, and shuts the door for good.
 ///
 /// For programs that end in a way that does not get here. A second drain does nothing.
-#[cfg(not(loom))]
 pub fn drain() {
     REGISTRY.drain(Duration::from_millis(WAIT_MILLISECONDS.load(Relaxed)));
 }
 
-#[cfg(not(loom))]
 pub(crate) use hooks::install;
 
-/// In a loom model nothing exits and nothing forks.
-#[cfg(loom)]
-pub(crate) fn install() {}
-
-#[cfg(all(unix, not(loom)))]
+#[cfg(unix)]
 mod hooks {
     use std::sync::Once;
 
-    use lastly_core::fork;
+    use lastly_core::{fork, sync};
 
     use crate::REGISTRY;
 
@@ -83,6 +70,9 @@ mod hooks {
     /// Has the program run the drain at its end, and keep the registry whole across forks.
     #[inline]
     pub(crate) fn install() {
+        if sync::MODELLED {
+            return;
+        }
         INSTALLED.call_once(|| {
             // SAFETY: the hook is a function of this object file. Should that be unloaded, the C
             // library runs the hook before.

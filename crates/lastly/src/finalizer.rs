@@ -65,11 +65,17 @@ pub struct Erased(());
 /// to the same finalizer.
 ///
 /// `Finalizer` without parameters is the [erased](Self::erase) handle, for fields of structs.
-#[derive(Clone)]
 pub struct Finalizer<O = (), A = Erased, F = Erased> {
     held: Held,
     reach: O,
     types: PhantomData<fn() -> (A, F)>,
+}
+
+// Not derived: a handle can be cloned whatever the types of function and arguments.
+impl<O: Clone, A, F> Clone for Finalizer<O, A, F> {
+    fn clone(&self) -> Self {
+        Self { held: self.held.clone(), reach: self.reach.clone(), types: PhantomData }
+    }
 }
 
 // An entry is never left half changed by a panic: its callback is in it or taken out.

@@ -10,7 +10,7 @@
 use std::ptr::NonNull;
 
 use lastly_core::sync::UnsafeCell;
-use lastly_core::{Cause, Door, Due, Registry};
+use lastly_core::{Cause, Door, Due, Registry, constructor};
 
 use crate::REGISTRY;
 use crate::entry::{Entry, Held, RustDoor, release};
@@ -58,10 +58,11 @@ impl Ties {
         Self { newest: UnsafeCell::new(None), shard: Registry::<RustDoor>::shard_of_this_thread() }
     }
 
-    /// For an object made by the compiler.
-    #[cfg(not(loom))]
-    pub(crate) const fn new_static() -> Self {
-        Self { newest: UnsafeCell::new(None), shard: 0 }
+    constructor! {
+        /// For an object made by the compiler.
+        pub(crate) fn new_static() -> Self {
+            Self { newest: UnsafeCell::new(None), shard: 0 }
+        }
     }
 
     #[inline]

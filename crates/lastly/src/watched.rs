@@ -41,20 +41,21 @@ impl<T> Watched<T> {
         Self { ties: Ties::new(), value: ManuallyDrop::new(value) }
     }
 
-    /// Like [`new`](Self::new), for a `static`. All objects made this way share one lock of the
-    /// registry, where `new` spreads them by thread.
-    ///
-    /// ```
-    /// use lastly::{Watched, finalize};
-    ///
-    /// static CACHE: Watched<Option<String>> = Watched::new_static(None);
-    ///
-    /// // A static never dies: this runs when the program ends.
-    /// finalize(&CACHE, |()| println!("the last of the cache"), ());
-    /// ```
-    #[cfg(not(loom))]
-    pub const fn new_static(value: T) -> Self {
-        Self { ties: Ties::new_static(), value: ManuallyDrop::new(value) }
+    lastly_core::constructor! {
+        /// Like [`new`](Self::new), for a `static`. All objects made this way share one lock of the
+        /// registry, where `new` spreads them by thread.
+        ///
+        /// ```
+        /// use lastly::{Watched, finalize};
+        ///
+        /// static CACHE: Watched<Option<String>> = Watched::new_static(None);
+        ///
+        /// // A static never dies: this runs when the program ends.
+        /// finalize(&CACHE, |()| println!("the last of the cache"), ());
+        /// ```
+        pub fn new_static(value: T) -> Self {
+            Self { ties: Ties::new_static(), value: ManuallyDrop::new(value) }
+        }
     }
 
     /// Takes the value out. To its finalizers this is the object's death: they run now.

@@ -1,0 +1,294 @@
+//! Every interleaving of what threads can do to a finalizer: the shipped code under loom.
+//!
+//! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
+//! once, or was handed back once; nothing leaked (loom tracks the memory of nodes) and no cell
+//! was touched by two threads at once (loom tracks the cells).
+#![cfg(loom)]
+
+use std::sync::Arc as StdArc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use lastly::{Finalizer, Watched, defer, exit, finalize};
+use loom::thread::{self, JoinHandle};
+
+/// How often a callback ran. Not loom's: it is no part of what is explored.
+#[derive(Clone, Default)]
+struct Count(StdArc<AtomicUsize>);
+
+impl Count {
+    fn add(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+fn model(scenario: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.max_branches = 20_000;
+    builder.check(scenario);
+}
+
+/// A finalizer that counts, on an object of its own.
+fn counting() -> (StdArc<Watched<u8>>, Finalizer, Count) {
+    let object = StdArc::new(Watched::new(1));
+    let (finalizer, count) = counting_on(&object);
+    (object, finalizer, count)
+}
+
+fn counting_on(object: &StdArc<Watched<u8>>) -> (Finalizer, Count) {
+    let count = Count::default();
+    let finalizer = finalize(object, |count: Count| count.add(), count.clone()).erase();
+    (finalizer, count)
+}
+
+fn ran(result: Option<Result<(), lastly::CallbackError>>) -> usize {
+    usize::from(result.is_some())
+}
+
+fn drain() {
+    exit::set_wait(Duration::MAX);
+    exit::drain();
+}
+
+#[test]
+fn two_calls() {
+    model(|| {
+        let (_object, finalizer, count) = counting();
+        let other = finalizer.clone();
+        let there = thread::spawn(move || ran(other.call()));
+        let here = ran(finalizer.call());
+        assert_eq!(here + there.join().unwrap(), 1);
+        assert_eq!(count.get(), 1);
+        assert!(!finalizer.is_alive());
+    });
+}
+
+#[test]
+fn call_and_object_death() {
+    model(|| {
+        let (object, finalizer, count) = counting();
+        let there = thread::spawn(move || drop(finalizer.call()));
+        drop(object);
+        there.join().unwrap();
+        assert_eq!(count.get(), 1);
+    });
+}
+
+#[test]
+fn detach_and_object_death() {
+    model(|| {
+        let (object, finalizer, count) = counting();
+        let there = thread::spawn(move || finalizer.detach());
+        drop(object);
+        let detached = there.join().unwrap();
+        assert_eq!(count.get(), usize::from(!detached));
+    });
+}
+
+#[test]
+fn handles_and_object_go_at_once() {
+    model(|| {
+        let (object, finalizer, count) = counting();
+        let other = finalizer.clone();
+        let there = thread::spawn(move || drop(other));
+        drop(object);
+        drop(finalizer);
+        there.join().unwrap();
+        assert_eq!(count.get(), 1);
+    });
+}
+
+#[test]
+fn neighbours_of_one_object_leave_at_once() {
+    model(|| {
+        let object = StdArc::new(Watched::new(1));
+        let (oldest, count_oldest) = counting_on(&object);
+        let (middle, count_middle) = counting_on(&object);
+        let (newest, count_newest) = counting_on(&object);
+        let there = thread::spawn(move || (ran(middle.call()), drop(newest)));
+        assert!(oldest.detach());
+        drop(object);
+        there.join().unwrap();
+        assert_eq!((count_oldest.get(), count_middle.get(), count_newest.get()), (0, 1, 1));
+    });
+}
+
+#[test]
+fn create_while_the_newest_dies() {
+    model(|| {
+        let (object, finalizer, first) = counting();
+        let there = thread::spawn(move || ran(finalizer.call()));
+        let (_, second) = counting_on(&object);
+        there.join().unwrap();
+        drop(object);
+        assert_eq!((first.get(), second.get()), (1, 1));
+    });
+}
+
+#[test]
+fn create_on_two_threads() {
+    model(|| {
+        let create = || {
+            let (object, finalizer, count) = counting();
+            drop(object);
+            assert!(!finalizer.is_alive());
+            assert_eq!(count.get(), 1);
+        };
+        let there = thread::spawn(create);
+        create();
+        there.join().unwrap();
+    });
+}
+
+#[test]
+fn drain_and_call() {
+    model(|| {
+        let (_object, finalizer, count) = counting();
+        let there = thread::spawn(move || ran(finalizer.call()));
+        drain();
+        // The drain waited for the call, or the call came too late.
+        assert_eq!(count.get(), 1);
+        there.join().unwrap();
+    });
+}
+
+#[test]
+fn drain_and_object_death() {
+    model(|| {
+        let (object, _, count) = counting();
+        let there = thread::spawn(move || drop(object));
+        drain();
+        assert_eq!(count.get(), 1);
+        there.join().unwrap();
+    });
+}
+
+/// After the drain a finalizer that it left alone is alive, and a call of it runs nothing.
+#[test]
+fn drain_shuts_the_door() {
+    model(|| {
+        let (_object, finalizer, count) = counting();
+        finalizer.set_at_exit(false);
+        let other = finalizer.clone();
+        let there = thread::spawn(move || ran(other.call()));
+        drain();
+        let at_drain = count.get();
+        assert_eq!(finalizer.call().is_some(), false);
+        assert_eq!(there.join().unwrap(), at_drain, "nothing runs once the door is shut");
+        assert_eq!(count.get(), at_drain);
+        finalizer.detach();
+    });
+}
+
+#[test]
+fn drain_and_create() {
+    model(|| {
+        let there = thread::spawn(counting);
+        drain();
+        let (_object, finalizer, count) = there.join().unwrap();
+        // Drained, or created after the door was shut.
+        assert_eq!(count.get(), usize::from(!finalizer.is_alive()));
+        finalizer.detach();
+    });
+}
+
+#[test]
+fn drain_and_set_at_exit() {
+    model(|| {
+        let (_object, finalizer, count) = counting();
+        finalizer.set_at_exit(false);
+        let other = finalizer.clone();
+        let there = thread::spawn(move || other.set_at_exit(true));
+        drain();
+        there.join().unwrap();
+        assert_eq!(count.get(), usize::from(!finalizer.is_alive()));
+        finalizer.detach();
+    });
+}
+
+#[test]
+fn two_drains() {
+    model(|| {
+        let (_object, _, count) = counting();
+        let there = thread::spawn(drain);
+        drain();
+        there.join().unwrap();
+        assert_eq!(count.get(), 1);
+    });
+}
+
+/// While `peek` looks, another thread does what `claim` does. The look is never disturbed (loom
+/// would see the cell being taken), and the claim is carried out once.
+fn peek_against(claim: fn(StdArc<Watched<u8>>, Finalizer), runs: usize) {
+    model(move || {
+        let object = StdArc::new(Watched::new(1));
+        let count = Count::default();
+        let finalizer = finalize(&object, |count: Count| count.add(), count.clone());
+        let other = finalizer.clone().erase();
+        let there = thread::spawn(move || claim(object, other));
+        let seen = finalizer.peek(|_, _, count| {
+            thread::yield_now();
+            assert_eq!(count.get(), 0, "the callback runs after the look");
+        });
+        let _ = seen;
+        there.join().unwrap();
+        assert_eq!(count.get(), runs);
+        assert!(!finalizer.is_alive());
+    });
+}
+
+#[test]
+fn peek_and_call() {
+    peek_against(|object, finalizer| (drop(finalizer.call()), drop(object)).1, 1);
+}
+
+#[test]
+fn peek_and_detach() {
+    peek_against(|object, finalizer| (finalizer.detach(), drop(object)).1, 0);
+}
+
+#[test]
+fn peek_and_object_death() {
+    peek_against(|object, _| drop(object), 1);
+}
+
+#[test]
+fn peek_and_drain() {
+    peek_against(|object, _| (drain(), drop(object)).1, 1);
+}
+
+#[test]
+fn two_peeks_and_a_call() {
+    model(|| {
+        let object = StdArc::new(Watched::new(1));
+        let count = Count::default();
+        let finalizer = finalize(&object, |count: Count| count.add(), count.clone());
+        let spawn = |finalizer: &Finalizer<_, _, _>| -> JoinHandle<()> {
+            let other = finalizer.clone();
+            thread::spawn(move || _ = other.peek(|_, _, _| thread::yield_now()))
+        };
+        let there = spawn(&finalizer);
+        finalizer.peek(|_, _, count| assert_eq!(count.get(), 0));
+        finalizer.call();
+        there.join().unwrap();
+        drop(object);
+        assert_eq!(count.get(), 1);
+    });
+}
+
+#[test]
+fn defer_and_drain() {
+    model(|| {
+        let count = Count::default();
+        let guard = defer(|count: Count| count.add(), count.clone());
+        let there = thread::spawn(move || drop(guard));
+        drain();
+        assert_eq!(count.get(), 1);
+        there.join().unwrap();
+    });
+}
