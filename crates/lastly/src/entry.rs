@@ -234,6 +234,9 @@ where
         let alive = unsafe { entry.as_ref() }.node.is_alive();
         debug_assert!(!alive, "the registry holds what is alive");
         let loaded = entry.cast::<Loaded<F, A>>();
+        // Nobody touches it any more: this is for loom, which would object.
+        // SAFETY: alive until below.
+        unsafe { loaded.as_ref() }.callback.with_mut(|_| ());
         // The callback is gone: the registry lets go only after it was taken out.
         // SAFETY: allocated and written by `Held::new` with these types, and dropped nowhere else.
         unsafe { loaded.drop_in_place() };

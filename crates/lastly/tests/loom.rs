@@ -28,7 +28,7 @@ impl Count {
 
 fn model(scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(5);
     builder.max_branches = 20_000;
     builder.check(scenario);
 }
@@ -192,8 +192,10 @@ fn drain_and_create() {
         drain();
         let (_object, finalizer, count) = there.join().unwrap();
         // Drained, or created after the door was shut.
-        assert_eq!(count.get(), usize::from(!finalizer.is_alive()));
-        finalizer.detach();
+        let drained = !finalizer.is_alive();
+        assert_eq!(count.get(), usize::from(drained));
+        assert!(finalizer.call().is_none(), "the door is shut");
+        assert_eq!(count.get(), usize::from(drained));
     });
 }
 
