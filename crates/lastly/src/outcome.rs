@@ -18,7 +18,8 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// It is implemented for `()`, for every `Result` with an error that can be shown, and for the
 /// common types of the standard library. For a function that returns something else, wrap it:
-/// `|arguments| { function(arguments); }`, or implement the trait.
+/// `|arguments| { function(arguments); }`, or implement the trait. For a closure that never returns
+/// (stable Rust has no name for its type) write `|()| -> () { … }`.
 ///
 /// ```
 /// use lastly::{Watched, finalize};
