@@ -6,8 +6,12 @@
 //!    register meanwhile is newest, so it runs next. What is not to run at exit, or is busy
 //!    elsewhere, is put aside and nothing else.
 //! 3. Callbacks that other threads are running are waited for, for a bounded time; unbounded, this
-//!    would hang whenever one of them calls `exit` itself. What is then still running is reported.
-//! 4. The door shuts: every node left is marked, and a later claim to run it finds the mark.
+//!    would hang whenever one of them calls `exit` itself.
+//! 4. What other threads registered since the drain began runs now. Not before, and not for as
+//!    long as they go on: threads that never stop registering must neither keep older finalizers
+//!    from running nor the program from ending.
+//! 5. The door shuts: every node left is marked, and a later claim to run it finds the mark. What
+//!    is still running elsewhere, or came too late to run, is reported.
 
 use std::mem;
 use std::ptr::NonNull;
@@ -23,8 +27,8 @@ use crate::sync::{Deadline, SHARDS, back_off, thread_number};
 
 /// What the drain found when nothing was pending any more.
 enum Rest {
-    /// Something was registered after all.
-    Pending,
+    /// Something is pending after all: other threads registered it, or turned it on.
+    Pending { late: bool },
     /// Other threads are still busy with callbacks.
     Busy,
     /// The door is shut.
@@ -41,7 +45,8 @@ impl<D: Door> Registry<D> {
             return;
         }
         let mut waiting = None;
-        let mut rounds = 0;
+        let mut round = 0;
+        let mut last_round = false;
         loop {
             while let Some(claim) = self.next_due() {
                 // SAFETY: claimed by `next_due`, and nothing was taken out yet.
@@ -49,11 +54,11 @@ impl<D: Door> Registry<D> {
             }
             // The wait begins when there is nothing else to do.
             let deadline = *waiting.get_or_insert_with(|| Deadline::after(wait));
-            match self.settle(deadline) {
-                Rest::Pending => {}
+            match self.settle(deadline, last_round) {
+                Rest::Pending { late } => last_round |= late,
                 Rest::Busy => {
-                    back_off(rounds);
-                    rounds += 1;
+                    back_off(round);
+                    round += 1;
                 }
                 Rest::Shut => break,
             }
@@ -98,19 +103,30 @@ impl<D: Door> Registry<D> {
         }
     }
 
-    /// Nothing is pending: shuts the door, unless something came in or others are to be waited for.
-    fn settle(&self, deadline: Deadline) -> Rest {
+    /// Nothing is pending: shuts the door, unless others are to be waited for, or have registered
+    /// something and this is not the last round.
+    fn settle(&self, deadline: Deadline, last_round: bool) -> Rest {
         let mut shard = self.shards[0].lock();
-        if shard.list(Place::Pending).newest().is_some() {
-            return Rest::Pending;
-        }
-        let aside = shard.list(Place::Aside);
-        if !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node)) {
+        let busy = |shard: &mut Shard| {
+            let aside = shard.list(Place::Aside);
+            !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node))
+        };
+        if busy(&mut shard) {
             return Rest::Busy;
         }
-        aside.iter().for_each(|node| node.state.shut());
+        if shard.list(Place::Pending).newest().is_some() {
+            return Rest::Pending { late: false };
+        }
+        if !last_round && shard.list(Place::Late).newest().is_some() {
+            // SAFETY: the lock is held.
+            unsafe { shard.shift_all(Place::Late, Place::Pending) };
+            return Rest::Pending { late: true };
+        }
+        // SAFETY: the lock is held.
+        unsafe { shard.shift_all(Place::Late, Place::Aside) };
+        shard.list(Place::Aside).iter().for_each(|node| node.state.shut());
         // Once more: a claim may have come between that look and the mark. None comes after it.
-        if !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node)) {
+        if busy(&mut shard) {
             return Rest::Busy;
         }
         self.set_unfinished_aside(&mut shard);
@@ -118,15 +134,19 @@ impl<D: Door> Registry<D> {
         Rest::Shut
     }
 
-    /// Busy on a thread that may still come to an end with it.
+    /// Busy on a thread that may still come to an end with it. Under the lock.
     fn is_busy_elsewhere(&self, node: &Node) -> bool {
         let thread = node.thread();
-        thread != thread_number() && !self.inherited.thread(thread) && node.state.busy().is_some()
+        // SAFETY: under the lock.
+        let inherited = self.inherited.node(unsafe { sequence_of(node) });
+        // 0: claimed just now; when inherited, by a thread that does not exist here.
+        let gone = if thread == 0 { inherited } else { self.inherited.thread(thread) };
+        thread != thread_number() && !gone && node.state.busy().is_some()
     }
 
-    /// Picks out what is to be reported: what other threads are busy with, and what this one was
-    /// looking at when it ended the program. What this one was running is cut short by its own
-    /// `exit`, and nobody's failure.
+    /// Picks out what is to be reported: what other threads are busy with, what this one was
+    /// looking at when it ended the program, and what came too late. What this one was running is
+    /// cut short by its own `exit`, and nobody's failure.
     fn set_unfinished_aside(&self, shard: &mut Shard) {
         let mut next = shard.list(Place::Aside).newest();
         while let Some(node) = next {
@@ -136,7 +156,10 @@ impl<D: Door> Registry<D> {
             next = unsafe { older(node) };
             let mine = node.thread() == thread_number();
             let lost = mine && node.state.busy() == Some(Busy::Looking);
-            if lost || self.is_busy_elsewhere(node) {
+            // SAFETY: the lock is held.
+            let inherited = self.inherited.node(unsafe { sequence_of(node) });
+            let late = node.is_alive() && node.at_exit() && !inherited;
+            if lost || late || self.is_busy_elsewhere(node) {
                 // SAFETY: the lock is held; the registry keeps its hold.
                 unsafe { shard.shift(node, Place::Unfinished) };
             }
@@ -146,9 +169,11 @@ impl<D: Door> Registry<D> {
     fn report_unfinished(&self) {
         while let Some(node) = self.next_unfinished() {
             // SAFETY: `next_unfinished` took a hold for us.
-            let description = D::describe(unsafe { node.as_ref() });
-            self.report(Cause::Exit, description, Problem::Unfinished);
-            // SAFETY: as above, and nothing is locked.
+            let node_ref = unsafe { node.as_ref() };
+            let late = node_ref.is_alive();
+            let problem = if late { Problem::TooLate } else { Problem::Unfinished };
+            self.report(Cause::Exit, D::describe(node_ref), problem);
+            // SAFETY: the hold is ours, and nothing is locked.
             unsafe { D::release(node) };
         }
     }

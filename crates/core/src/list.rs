@@ -27,6 +27,11 @@ impl List {
         NonNull::new(self.newest.cast_mut())
     }
 
+    /// The oldest node. It is alive as long as the caller holds the lock.
+    pub(crate) fn oldest(&self) -> Option<NonNull<Node>> {
+        NonNull::new(self.oldest.cast_mut())
+    }
+
     /// The nodes from newest to oldest.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
         // SAFETY: nodes of a list are alive (the contract of `push_newest`).

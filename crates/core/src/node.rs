@@ -41,9 +41,11 @@ impl Links {
 pub(crate) enum Place {
     /// In order of creation; at exit, what the drain has yet to look at.
     Pending,
+    /// Registered by another thread while the drain runs.
+    Late,
     /// What the drain has passed over: running, looked at, or not to run at exit.
     Aside,
-    /// Busy on another thread when the drain ended, and yet to be reported.
+    /// Not brought to an end when the drain was over, and yet to be reported.
     Unfinished,
     /// In none: new, or finished.
     Nowhere,

@@ -82,7 +82,7 @@ pub struct Registry<D> {
 /// The nodes of some threads, under one lock.
 pub(crate) struct Shard {
     /// The lists, by [`Place`].
-    lists: [List; 3],
+    lists: [List; Place::Nowhere as usize],
     pub(crate) phase: Phase,
 }
 
@@ -102,8 +102,9 @@ pub(crate) enum Phase {
 impl Shard {
     constructor! {
         fn new() -> Self {
-            let lists = [Place::Pending, Place::Aside, Place::Unfinished];
-            Self { lists: [List::new(lists[0]), List::new(lists[1]), List::new(lists[2])], phase: Phase::Open }
+            use Place::{Aside, Late, Pending, Unfinished};
+            let lists = [List::new(Pending), List::new(Late), List::new(Aside), List::new(Unfinished)];
+            Self { lists, phase: Phase::Open }
         }
     }
 
@@ -129,6 +130,20 @@ impl Shard {
         if to != Place::Nowhere {
             // SAFETY: the lock is held, the node is in no list now, and it is held.
             unsafe { self.list(to).push_newest(node) };
+        }
+    }
+
+    /// Moves all nodes of one list to another, newest last.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock that guards this shard.
+    pub(crate) unsafe fn shift_all(&mut self, from: Place, to: Place) {
+        while let Some(oldest) = self.list(from).oldest() {
+            // SAFETY: the node is in a list, so the registry has a hold on it.
+            let oldest = unsafe { oldest.as_ref() };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { self.shift(oldest, to) };
         }
     }
 }
@@ -169,12 +184,26 @@ impl<D: Door> Registry<D> {
         let sequence = self.order.next();
         // SAFETY: the lock is held.
         node.sequence.with_mut(|it| unsafe { *it = sequence });
-        if shard.phase == Phase::Shut {
-            node.state.shut();
-        }
+        let place = match shard.phase {
+            Phase::Open | Phase::Merged => Place::Pending,
+            phase => Self::place_at_the_end(phase, node),
+        };
         // SAFETY: the lock is held, and the registry has a hold.
-        unsafe { shard.shift(node, Place::Pending) };
+        unsafe { shard.shift(node, place) };
         tie();
+    }
+
+    /// Where a new node belongs once the program ends.
+    #[cold]
+    fn place_at_the_end(phase: Phase, node: &Node) -> Place {
+        match phase {
+            Phase::Draining { thread } if thread == thread_number() => Place::Pending,
+            Phase::Draining { .. } => Place::Late,
+            _ => {
+                node.state.shut();
+                Place::Aside
+            }
+        }
     }
 
     /// Claims the callback: for one caller in the life of a node this is `Some`.

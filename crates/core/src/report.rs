@@ -54,6 +54,8 @@ pub enum Problem<'a> {
     Error(&'a dyn Debug),
     /// The program ends while another thread is still running the callback, or looking at it.
     Unfinished,
+    /// Another thread registered it while the program was ending, too late to be run.
+    TooLate,
 }
 
 impl Display for Problem<'_> {
@@ -62,6 +64,7 @@ impl Display for Problem<'_> {
             Problem::Panic(payload) => write!(f, "panicked: {}", panic_message(*payload)),
             Problem::Error(error) => write!(f, "returned an error: {error:?}"),
             Problem::Unfinished => f.write_str("was not finished when the program ended"),
+            Problem::TooLate => f.write_str("was registered too late to run"),
         }
     }
 }

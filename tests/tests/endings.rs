@@ -1,0 +1,236 @@
+//! Every ending of a program, on real processes: exact output, exact status.
+//!
+//! The table below is what GUARANTEES.md tells in words.
+
+mod run;
+
+use std::path::Path;
+
+use run::{Ended, run, run_program, run_program_with};
+
+/// One ending: its scene, what the program prints to stdout, and how it dies.
+struct Ending(&'static str, &'static [&'static str], Ended);
+
+use Ended::{Killed, Status};
+
+const ENDINGS: &[Ending] = &[
+    Ending("return", &["main returns", "second", "first"], Status(0)),
+    Ending("exit", &["second", "first"], Status(3)),
+    Ending("exit-on-thread", &["from the thread", "from main"], Status(4)),
+    Ending("panic", &["first"], Status(101)),
+    Ending("panic-with-locals", &["local", "leaked"], Status(101)),
+    Ending("abort", &[], Killed(libc::SIGABRT)),
+    Ending("_exit", &[], Status(5)),
+    Ending("sigterm", &[], Killed(libc::SIGTERM)),
+    Ending(
+        "order-over-threads",
+        &[
+            "main returns",
+            "8 another thread",
+            "7 main",
+            "6 thread",
+            "5 main",
+            "4 thread",
+            "3 main",
+            "2 thread",
+            "1 main",
+        ],
+        Status(0),
+    ),
+    Ending("at-exit-off", &["main returns", "newest", "oldest"], Status(0)),
+    Ending("turned-off-in-drain", &["main returns", "newest", "oldest"], Status(0)),
+    Ending(
+        "turned-on-in-drain",
+        &["main returns", "turning on", "passed over, two", "passed over, one", "oldest"],
+        Status(0),
+    ),
+    Ending(
+        "registers-in-drain",
+        &[
+            "main returns",
+            "newest",
+            "registering",
+            "registered second",
+            "registered first",
+            "oldest",
+        ],
+        Status(0),
+    ),
+    Ending("endless-registration", &["main returns", "the last generation", "oldest"], Status(0)),
+    Ending("calls-and-detaches-in-drain", &["main returns", "called", "done"], Status(0)),
+    Ending(
+        "object-dies-in-drain",
+        &["main returns", "died with its object", "killed it"],
+        Status(0),
+    ),
+    Ending("spawns-and-joins-in-drain", &["main returns", "on a thread", "oldest"], Status(0)),
+    Ending("failures-in-drain", &["main returns", "newest", "middle", "oldest"], Status(0)),
+    Ending("hook-panics-in-drain", &["main returns", "oldest"], Status(0)),
+    Ending(
+        "exit-in-callback",
+        &["newest of the object", "oldest of the object", "elsewhere"],
+        Status(6),
+    ),
+    Ending("exit-in-call", &["of the object", "elsewhere"], Status(6)),
+    Ending(
+        "exit-in-value-drop",
+        &["exiting", "newest of the object", "oldest of the object", "elsewhere"],
+        Status(7),
+    ),
+    Ending("exit-in-drain", &["main returns", "newest"], Killed(libc::SIGABRT)),
+    Ending("exit-in-peek", &["elsewhere"], Status(9)),
+    Ending("running-elsewhere", &["drained first", "finished elsewhere"], Status(0)),
+    Ending("hanging-elsewhere", &["drained"], Status(0)),
+    Ending("registers-elsewhere", &["registered elsewhere"], Status(0)),
+    Ending("late", &["main returns", "first", "oldest", "second"], Status(0)),
+    Ending("peeked-elsewhere", &["looked", "run by the peeker"], Status(0)),
+    Ending(
+        "door-shut",
+        &[
+            "main returns",
+            "drained",
+            "alive: true",
+            "ran: false",
+            "alive: false",
+            "detached: true",
+            "over",
+        ],
+        Status(0),
+    ),
+    Ending("drain-by-hand", &["first", "drained"], Status(0)),
+    Ending("leaked-cycle", &["main returns", "of the cycle"], Status(0)),
+    Ending("static", &["main returns", "of the static"], Status(0)),
+    Ending("forgotten-guard", &["main returns", "forgotten"], Status(0)),
+    Ending("thread-local", &["main returns", "of the thread-local", "newer, but later"], Status(0)),
+    Ending("guards-and-exit", &["second", "first"], Status(0)),
+    Ending("exit-while-creating", &["compared"], Status(0)),
+    Ending("self-capture", &["not dead", "main returns", "it is 1"], Status(0)),
+    Ending(
+        "fork",
+        &["of the child", "the child is gone", "main returns", "of the parent"],
+        Status(0),
+    ),
+    Ending(
+        "fork-object-dies",
+        &["called", "object died", "the child is gone", "called", "object died", "main returns"],
+        Status(0),
+    ),
+    Ending(
+        "fork-in-drain",
+        &[
+            "main returns",
+            "newest, of the parent",
+            "of the child",
+            "the child ended with 0",
+            "oldest, of the parent",
+        ],
+        Status(0),
+    ),
+    Ending("fork-while-creating", &["200 children", "main returns"], Status(0)),
+    Ending(
+        "fork-while-draining",
+        &["of the child", "the child is gone", "main returns"],
+        Status(0),
+    ),
+];
+
+#[test]
+fn every_ending_is_as_promised() {
+    for Ending(scene, stdout, ended) in ENDINGS {
+        let child = run(scene);
+        assert_eq!(child.stdout, *stdout, "stdout of {scene}; stderr:\n{}", child.stderr);
+        assert_eq!(child.ended, *ended, "end of {scene}; stderr:\n{}", child.stderr);
+    }
+}
+
+#[test]
+fn what_failed_at_exit_is_reported() {
+    assert_eq!(
+        run("failures-in-drain").reports(),
+        [
+            "lastly: cleanup of i32 (exit): ending::scenes::failures_in_drain::{{closure}} panicked: oh",
+            "lastly: cleanup of i32 (exit): ending::scenes::failures_in_drain::{{closure}} returned an error: \"no luck\"",
+        ]
+    );
+    assert_eq!(
+        run("hook-panics-in-drain").reports(),
+        [
+            "lastly: cleanup of i32 (exit): ending::scenes::hook_panics_in_drain::{{closure}} returned an error: \"no luck\"",
+            "lastly: the report hook panicked: in the hook",
+        ]
+    );
+}
+
+#[test]
+fn what_was_not_finished_at_exit_is_reported_by_name() {
+    assert_eq!(
+        run("hanging-elsewhere").reports(),
+        [
+            "lastly: cleanup of u8 (exit): ending::scenes::hanging_elsewhere::hangs was not finished when the program ended"
+        ]
+    );
+    assert_eq!(
+        run("exit-in-peek").reports(),
+        ["lastly: cleanup of i32 (exit): ending::say was not finished when the program ended"]
+    );
+}
+
+#[test]
+fn a_quiet_end_reports_nothing() {
+    for scene in ["return", "running-elsewhere", "peeked-elsewhere", "exit-in-callback", "fork"] {
+        assert_eq!(run(scene).reports(), [""; 0], "{scene}");
+    }
+}
+
+#[test]
+fn what_came_too_late_is_reported_by_name() {
+    assert_eq!(
+        run("late").reports(),
+        ["lastly: cleanup of &str (exit): ending::say was registered too late to run"]
+    );
+}
+
+/// `n` live finalizers, ended from anywhere in the order; the rest drained, each of which registers
+/// another.
+fn many(n: u32) {
+    let child =
+        run_program_with(Path::new(env!("CARGO_BIN_EXE_ending")), &["many", &n.to_string()]);
+    let expected = [
+        format!("created {n}"),
+        format!("called {}", n / 4),
+        format!("detached {}", n / 4),
+        "main returns".to_owned(),
+        format!("drained {}", n / 2),
+        format!("registered by a callback and drained {}", n / 2 + n / 4),
+    ];
+    assert_eq!(child.stdout, expected, "stderr:\n{}", child.stderr);
+    assert_eq!(child.ended, Status(0));
+}
+
+#[test]
+fn many_finalizers() {
+    many(40_000);
+}
+
+#[test]
+#[ignore = "takes long without optimization: part of `cargo xtask test --full`"]
+fn ten_million_finalizers() {
+    many(10_000_000);
+}
+
+/// Built to abort on panic, a program loses what a panic would have run; everything else holds.
+#[test]
+fn a_program_built_to_abort_on_panic() {
+    let program = run::build_to_abort();
+    let endings: &[Ending] = &[
+        Ending("return", &["main returns", "second", "first"], Status(0)),
+        Ending("exit", &["second", "first"], Status(3)),
+        Ending("panic", &[], Killed(libc::SIGABRT)),
+        Ending("failures-in-drain", &["main returns", "newest"], Killed(libc::SIGABRT)),
+    ];
+    for Ending(scene, stdout, ended) in endings {
+        let child = run_program(&program, scene);
+        assert_eq!(child.stdout, *stdout, "stdout of {scene}; stderr:\n{}", child.stderr);
+        assert_eq!(child.ended, *ended, "end of {scene}; stderr:\n{}", child.stderr);
+    }
+}
