@@ -1,0 +1,61 @@
+//! `cargo xtask bench`: lastly beside its peers, in one run.
+//!
+//! Contenders take turns, round by round, so that a change of the machine's mood hits all of them;
+//! each figure is the median over the rounds, and what counts is the ratio.
+
+mod contenders;
+mod drain;
+mod growth;
+mod measure;
+mod memory;
+
+use contenders::Contender;
+use measure::{median, ratio, rounds};
+
+/// How much to measure: as the README does, or just enough to see that it works.
+struct Effort {
+    rounds: usize,
+    operations: u32,
+    drained: u32,
+    most_alive: u32,
+}
+
+const FULL: Effort =
+    Effort { rounds: 15, operations: 200_000, drained: 1_000_000, most_alive: 10_000_000 };
+const QUICK: Effort = Effort { rounds: 3, operations: 2_000, drained: 10_000, most_alive: 10_000 };
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let effort = match arguments[..] {
+        [] => FULL,
+        ["--quick"] => QUICK,
+        ["drain-child", which, count] => return drain::child(which, count),
+        _ => panic!("usage: lastly-bench [--quick]"),
+    };
+    speed(&effort);
+    memory::table(effort.drained.min(100_000));
+    drain::table(&effort);
+    growth::table(&effort);
+}
+
+fn speed(effort: &Effort) {
+    println!("### Register and fire, the object's birth and death included (ns)\n");
+    println!("| | the only thread | × rust-cc | one of several | two at once | × the only |");
+    println!("|---|---|---|---|---|---|");
+    let contenders = contenders::all();
+    // First, while no other thread has registered; the order of creation then costs less.
+    let only = rounds(effort.rounds, &contenders, |contender| contender.here(effort.operations));
+    let two = rounds(effort.rounds, &contenders, |contender| contender.pair(effort.operations));
+    let one = rounds(effort.rounds, &contenders, |contender| contender.alone(effort.operations));
+    let peer = median(&only[contenders::RUST_CC]);
+    for (index, Contender { name, threads, .. }) in contenders.iter().enumerate() {
+        let [only, one, two] = [&only, &one, &two].map(|figures| median(&figures[index]));
+        let pair = match threads {
+            true => format!("{two:.1} | {}", ratio(two, only)),
+            false => "– | –".to_owned(),
+        };
+        println!("| {name} | {only:.1} | {} | {one:.1} | {pair} |", ratio(only, peer));
+    }
+    println!();
+}
