@@ -154,9 +154,11 @@ impl Reporter {
     }
 }
 
-/// One line to stderr. A stderr that is closed or full is no reason to fail.
+/// One line to stderr, whole or, if its parts cannot be shown, not at all. A stderr that is closed
+/// or full is no reason to fail.
 fn print(line: &dyn Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let line = format!("{line}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Runs foreign code and lets no panic out: `on_panic` sees the payload instead.

@@ -1,0 +1,61 @@
+//! A temporary directory that is tied to an object, and goes with it however the program ends.
+//!
+//! `cargo run --bin workspace -- drop` (or `call`, `panic`, `exit`, `thread`)
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use lastly::{Finalizer, Watched, finalize};
+
+/// A directory to work in. Clones share it; with the last one it goes.
+#[derive(Clone)]
+struct Workspace {
+    path: Rc<Watched<PathBuf>>,
+    cleanup: Finalizer,
+}
+
+impl Workspace {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("workspace-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        let object = Rc::new(Watched::new(path.clone()));
+        let cleanup = finalize(&object, std::fs::remove_dir_all, path).erase();
+        Ok(Self { path: object, cleanup })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it now; later nothing happens.
+    fn remove(&self) {
+        self.cleanup.call();
+    }
+}
+
+fn main() -> io::Result<()> {
+    let ending = std::env::args().nth(1).unwrap_or_default();
+    let workspace = Workspace::new()?;
+    std::fs::write(workspace.path().join("data"), "half a result")?;
+    println!("{}", workspace.path().display());
+    io::stdin().read_line(&mut String::new())?;
+    let path = workspace.path().to_owned();
+    match ending.as_str() {
+        "drop" => {
+            let shared = workspace.clone();
+            drop(workspace);
+            drop(shared);
+        }
+        "call" => {
+            workspace.remove();
+            workspace.remove();
+        }
+        "panic" => panic!("something went wrong"),
+        "exit" => std::process::exit(1), // runs no destructor
+        "thread" => _ = std::thread::spawn(|| std::process::exit(1)).join(),
+        other => eprintln!("unknown ending `{other}`: drop, call, panic, exit or thread"),
+    }
+    println!("still there: {}", path.exists());
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Checks that need a build of their own, and some a tool that not every machine has.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{cargo, cargo_of, output, root, run};
+
+/// What came of a check that may lack its tool.
+pub(crate) enum Checked {
+    Passed,
+    /// It did not run, for want of this.
+    Lacking(String),
+}
+
+impl Checked {
+    /// For a check that was asked for by name.
+    pub(crate) fn or_complain(self) -> Result<()> {
+        match self {
+            Checked::Passed => Ok(()),
+            Checked::Lacking(what) => bail!("this check needs {what}"),
+        }
+    }
+}
+
+/// The tests of the library itself, which all the checks run: API, panics, model, threads.
+const IT: [&str; 5] = ["test", "--package", "lastly", "--test", "it"];
+
+pub(crate) fn loom() -> Result<()> {
+    let loom = ["test", "--release", "--package", "lastly", "--test", "loom"];
+    // A target directory of its own: the flag concerns every crate.
+    run(cargo(&loom)
+        .env("RUSTFLAGS", "--cfg loom")
+        .env("CARGO_TARGET_DIR", root().join("target/loom")))
+}
+
+pub(crate) fn asan() -> Result<Checked> {
+    let Some(host) = host_of("nightly") else {
+        return Ok(Checked::Lacking("a nightly toolchain".to_owned()));
+    };
+    // A named target, so that build scripts are built without the sanitizer.
+    for tests in [&IT[..], &["test", "--package", "lastly-core", "--lib"]] {
+        run(cargo_of("nightly", tests)
+            .args(["--target", &host])
+            .env("RUSTFLAGS", "-Zsanitizer=address --cfg lastly_slow")
+            .env("CARGO_TARGET_DIR", root().join("target/asan")))?;
+    }
+    Ok(Checked::Passed)
+}
+
+pub(crate) fn valgrind() -> Result<Checked> {
+    if output(Command::new("valgrind").arg("--version")).is_none() {
+        return Ok(Checked::Lacking("valgrind".to_owned()));
+    }
+    // Definite and indirect leaks only: what a test leaks on purpose it keeps a pointer to.
+    let runner = "valgrind --quiet --error-exitcode=9 --leak-check=full \
+        --errors-for-leak-kinds=definite,indirect --show-leak-kinds=definite,indirect";
+    run(cargo(&IT)
+        .env("RUSTFLAGS", "--cfg lastly_slow")
+        .env(runner_variable()?, runner)
+        .env("CARGO_TARGET_DIR", root().join("target/valgrind")))?;
+    Ok(Checked::Passed)
+}
+
+pub(crate) fn miri() -> Result<Checked> {
+    if output(&mut cargo_of("nightly", &["miri", "--version"])).is_none() {
+        return Ok(Checked::Lacking("a nightly toolchain with Miri".to_owned()));
+    }
+    let miri = [&["miri"], &IT[..]].concat();
+    run(cargo_of("nightly", &miri)
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("CARGO_TARGET_DIR", root().join("target/miri")))?;
+    Ok(Checked::Passed)
+}
+
+pub(crate) fn msrv() -> Result<Checked> {
+    let version = oldest_rust()?;
+    let check = ["check", "--locked", "--package", "lastly-core", "--package", "lastly"];
+    let Some(mut cargo) = cargo_of_version(&version, &check) else {
+        return Ok(Checked::Lacking(format!("Rust {version}, by rustup or in /usr/bin")));
+    };
+    run(cargo.env("CARGO_TARGET_DIR", root().join("target/msrv")))?;
+    Ok(Checked::Passed)
+}
+
+/// The oldest Rust that the manifest promises to support.
+fn oldest_rust() -> Result<String> {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml"))?;
+    let line = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
+    Ok(line.context("the manifest has no rust-version")?.trim_matches('"').to_owned())
+}
+
+/// A cargo of this very version: a toolchain of rustup's, or that of the system.
+fn cargo_of_version(version: &str, arguments: &[&str]) -> Option<Command> {
+    let is_it = |command: &mut Command| {
+        output(command).is_some_and(|line| line.starts_with(&format!("cargo {version}.")))
+    };
+    if is_it(&mut cargo_of(version, &["--version"])) {
+        return Some(cargo_of(version, arguments));
+    }
+    if !is_it(Command::new("/usr/bin/cargo").arg("--version")) {
+        return None;
+    }
+    let mut command = Command::new("/usr/bin/cargo");
+    command.args(arguments).current_dir(root()).env("RUSTC", "/usr/bin/rustc");
+    Some(command)
+}
+
+/// The machine that a toolchain builds for, if there is such a toolchain.
+fn host_of(toolchain: &str) -> Option<String> {
+    let mut rustc = Command::new("rustup");
+    rustc
+        .args(["run", toolchain, "rustc", "--version", "--verbose"])
+        .env_remove("RUSTUP_TOOLCHAIN");
+    let version = output(&mut rustc)?;
+    version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+}
+
+/// The variable that names the program which runs tests.
+fn runner_variable() -> Result<String> {
+    let version = output(Command::new("rustc").args(["--version", "--verbose"]))
+        .context("rustc does not run")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("rustc does not tell its host")?.to_uppercase().replace('-', "_");
+    Ok(format!("CARGO_TARGET_{host}_RUNNER"))
+}
