@@ -1,5 +1,63 @@
 //! Cleanups that run exactly once: when the object dies, when you call them, or when the program
 //! ends. Python's `weakref.finalize`, for Rust.
+//!
+//! ```
+//! use lastly::{Watched, finalize};
+//! use std::rc::Rc;
+//!
+//! let path = std::env::temp_dir().join("lastly-crate-example");
+//! std::fs::create_dir_all(&path)?;
+//!
+//! let workspace = Rc::new(Watched::new(path.clone())); // any value, in any pointer
+//! let cleanup = finalize(&workspace, std::fs::remove_dir_all, path); // object, function, arguments
+//!
+//! assert!(cleanup.is_alive());
+//! cleanup.call().expect("alive")?; // now; or never call it, and it runs when `workspace` dies,
+//! assert!(cleanup.call().is_none()); // or at exit: but once
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! # The parts
+//!
+//! - [`Watched`] makes any value an object that can be watched. [`finalize`] ties a cleanup to it,
+//!   and gives a handle, the [`Finalizer`]: call, detach, peek, alive, at exit or not.
+//! - [`defer`] is a scope guard that also runs at exit.
+//! - [`exit`] is the end of the program: newest first, over all threads.
+//! - [`report`] is where failures go that nobody is there to take: a panic, or an `Err` (what
+//!   counts as one says [`Outcome`]).
+//!
+//! # What is promised
+//!
+//! - A callback runs **at most once**, whatever threads, re-entrant calls and the exit do. It runs
+//!   exactly once if its object dies, it is called, or the program ends by `return` from `main`,
+//!   `exit`, or a panic in `main`, and was not detached.
+//! - When an object dies, its value is dropped first; then its callbacks run, newest first.
+//! - At exit what is left runs newest first, in the order of creation over all threads.
+//! - A callback that fails never stops another.
+//! - A callback may create, call, detach and peek at finalizers, kill objects, spawn and join
+//!   threads, panic, fork; and exit the program, but not in the drain (see [`exit`]).
+//! - No lock is held while foreign code runs.
+//!
+//! # Limitations
+//!
+//! - **Nothing runs** on `abort`, `_exit`, `kill -9`, power loss, the default action of a signal,
+//!   nor on a panic in a program built with `panic = "abort"`.
+//! - **A callback that owns its object** keeps it alive until the program ends. With `Rc` this does
+//!   not compile; with `Arc` it does, and no type can refuse it. Capture an
+//!   [`Arc`'s `Weak`](std::sync::Weak), or only the parts that the cleanup needs.
+//! - **Reference cycles** of `Rc` or `Arc` keep their objects alive; the callbacks run at exit.
+//! - **Thread-locals of the main thread**, and locals of `main`, die before the drain.
+//! - **The drain may run a callback while other threads still use what it cleans up**: the program
+//!   is ending under them. Stop your threads first, or turn the exit flag off.
+//! - A callback runs on the thread where the object died, inside that drop: what that thread holds
+//!   locked is locked.
+//! - A chain of objects, each owned by the callback of the one before, dies by nested drops, as a
+//!   list of boxes does: a very long one overflows the stack.
+//! - `exit` from a callback ends the callback: what it had yet to do is not done.
+//! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. So
+//!   a child that outlives its parent does not clean up for it.
+//! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at
+//!   compile time.
 
 mod deferred;
 mod entry;
@@ -7,6 +65,8 @@ pub mod exit;
 mod finalizer;
 mod object;
 mod outcome;
+#[cfg(doctest)]
+mod refused;
 pub mod report;
 mod ties;
 mod watched;
@@ -25,3 +85,8 @@ lastly_core::modelled_static! {
     /// hook runs.
     static REGISTRY: Registry<RustDoor> = Registry::new();
 }
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
