@@ -26,7 +26,10 @@ use crate::ties::Ties;
 /// drop(other); // session a closed
 /// ```
 ///
-/// What keeps a value from dying keeps its callbacks from running before the program ends: an
+/// The object is the `Watched`, not the value in it: replacing the value (by `*object = value`) is
+/// not the object's death.
+///
+/// What keeps an object from dying keeps its callbacks from running before the program ends: an
 /// `Rc` cycle, [`mem::forget`](std::mem::forget), a `static`, a leaked `Box`. At exit they run.
 pub struct Watched<T: ?Sized> {
     ties: Ties,

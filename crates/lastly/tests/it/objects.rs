@@ -146,6 +146,20 @@ fn a_watched_value_is_used_like_the_value() {
     assert_eq!(Watched::new(5).as_ref(), &5);
 }
 
+/// The object is the `Watched`, not the value in it.
+#[test]
+fn replacing_the_value_is_not_the_objects_death() {
+    let log = Log::default();
+    let mut object = Watched::new(Says(log.clone(), "first value"));
+    finalize(&object, log.say("callback"), ());
+    *object = Says(log.clone(), "second value");
+    assert_eq!(log.take(), ["first value"]);
+    let mut other = Watched::new(Says(log.clone(), "other value"));
+    std::mem::swap(&mut object, &mut other);
+    drop(other);
+    assert_eq!(log.take(), ["second value", "callback"]);
+}
+
 /// The handle keeps no object alive.
 #[test]
 fn a_handle_keeps_nothing_alive() {
