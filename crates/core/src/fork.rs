@@ -10,35 +10,9 @@
 //! child, and an explicit call there, do act: they concern the child's copy of the object.
 
 use std::mem;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::registry::{Door, Phase, Registry};
-use crate::sync::{AtomicU32, AtomicU64, constructor, next_thread_number, thread_number};
-
-/// Where the part of the registry begins that this process created itself.
-pub(crate) struct Inherited {
-    below_sequence: AtomicU64,
-    below_thread: AtomicU32,
-}
-
-impl Inherited {
-    constructor! {
-        pub(crate) fn new() -> Self {
-            Self { below_sequence: AtomicU64::new(0), below_thread: AtomicU32::new(0) }
-        }
-    }
-
-    /// Whether the finalizer with this sequence number is a parent's.
-    pub(crate) fn node(&self, sequence: u64) -> bool {
-        // Relaxed, here and below: written in a new child, before it has a second thread.
-        sequence < self.below_sequence.load(Relaxed)
-    }
-
-    /// Whether the thread with this number is a parent's, and does not exist here.
-    pub(crate) fn thread(&self, number: u32) -> bool {
-        number != 0 && number < self.below_thread.load(Relaxed)
-    }
-}
+use crate::sync::thread_number;
 
 impl<D: Door> Registry<D> {
     /// To be called in the forking thread before a fork.
@@ -69,8 +43,7 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.below_sequence.store(self.order.next(), Relaxed);
-        self.inherited.below_thread.store(next_thread_number(), Relaxed);
+        self.inherited.begin_here(self.order.next());
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
         let mut first = self.shards[0].lock();

@@ -8,7 +8,7 @@
 //! - Which are alive, and in what order? The registry, lists of nodes in order of creation
 //!   (`registry`, `order`, `list`, `lock`).
 //! - What happens at the end? The drain, newest first (`drain`), and what a forked child inherits
-//!   of it (`fork`).
+//!   of it (`fork`, `inherited`).
 //!
 //! A *door* implements [`Door`] for its own memory layout, keeps one [`Registry`] in a static, and
 //! calls [`Registry::insert`], [`Registry::claim`], [`Registry::peek`] and [`Registry::drain`].
@@ -23,6 +23,7 @@
 
 mod drain;
 pub mod fork;
+mod inherited;
 mod list;
 mod lock;
 mod node;

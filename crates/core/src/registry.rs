@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
-use crate::fork::Inherited;
+use crate::inherited::Inherited;
 use crate::list::{List, place_of};
 use crate::lock::{Guard, Lock};
 use crate::node::{Node, Place};

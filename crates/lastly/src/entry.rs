@@ -3,10 +3,11 @@
 //! ```text
 //!   Loaded<F, A>
 //!   ├─ entry: Entry          what is the same for all of them
-//!   │  ├─ node               the engine's part
-//!   │  ├─ table              what depends on the types: run, discard, call, free, describe
-//!   │  ├─ holds              registry or object, and handles; the last frees the memory
-//!   │  └─ bond, tie          the place among the finalizers of the same object
+//!   │  ├─ tied: Tied
+//!   │  │  ├─ node            the engine's part
+//!   │  │  ├─ links, bond     the place among the finalizers of the same object
+//!   │  │  └─ holds           registry or object, and handles; the last frees the memory
+//!   │  └─ table              what depends on the types: run, discard, call, free, describe
 //!   └─ callback: (F, A)      taken out by whoever wins the claim
 //! ```
 
@@ -17,25 +18,21 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use lastly_core::sync::{self, AtomicU32, UnsafeCell};
+use lastly_core::sync::{self, UnsafeCell};
 use lastly_core::{Cause, Claim, Description, Door, Node, Problem, contain};
 
+use crate::REGISTRY;
 use crate::outcome::{CallbackError, Outcome};
-use crate::ties::{Bond, Tie};
-use crate::{REGISTRY, ties};
+use crate::tied::{self, Tied};
 
 /// The Rust door, as the engine sees it.
 pub(crate) struct RustDoor;
 
 #[repr(C)]
-pub(crate) struct Entry {
+struct Entry {
     /// First, so that a pointer to one is a pointer to the other.
-    node: Node,
+    tied: Tied,
     table: &'static Table,
-    holds: AtomicU32,
-    /// Here rather than in the tie, to fill a gap. Guarded by the shard's lock.
-    pub(crate) bond: UnsafeCell<Bond>,
-    pub(crate) tie: UnsafeCell<Tie>,
 }
 
 /// The functions that know the types of one kind of finalizer.
@@ -43,7 +40,7 @@ struct Table {
     run: unsafe fn(&Claim<'_, RustDoor>, Cause),
     discard: unsafe fn(&Claim<'_, RustDoor>),
     call: unsafe fn(Claim<'_, RustDoor>) -> Result<(), CallbackError>,
-    free: unsafe fn(NonNull<Entry>),
+    free: unsafe fn(NonNull<Tied>),
     describe: fn() -> Description,
 }
 
@@ -68,7 +65,7 @@ impl<T: ?Sized> Named for Value<T> {
 }
 
 /// One hold on an entry. The entry lives as long as any.
-pub(crate) struct Held(NonNull<Entry>);
+pub(crate) struct Held(NonNull<Tied>);
 
 // SAFETY: what a holder can reach is atomic, under a lock, or behind a claim; and the callback
 // that the last holder may free was required to be `Send` when the entry was made.
@@ -89,13 +86,8 @@ impl Held {
         // SAFETY: the layout has a size, as an `Entry` is not empty.
         let memory = unsafe { sync::alloc(layout) }.cast::<Loaded<F, A>>();
         let Some(loaded) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let entry = Entry {
-            node: Node::new(shard),
-            table: &Types::<N, F, A, R>::TABLE,
-            holds: AtomicU32::new(2),
-            bond: UnsafeCell::new(Bond::None),
-            tie: UnsafeCell::new(Tie::NONE),
-        };
+        let entry =
+            Entry { tied: Tied::new(Node::new(shard), 2), table: &Types::<N, F, A, R>::TABLE };
         let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
         // SAFETY: just allocated with this layout.
         unsafe { loaded.write(Loaded { entry, callback }) };
@@ -103,7 +95,7 @@ impl Held {
     }
 
     #[inline]
-    pub(crate) fn entry(&self) -> NonNull<Entry> {
+    pub(crate) fn tied(&self) -> NonNull<Tied> {
         self.0
     }
 
@@ -133,7 +125,7 @@ impl Drop for Held {
 /// # Safety
 ///
 /// Somebody has a hold, for as long as this takes.
-unsafe fn retain(entry: NonNull<Entry>) {
+unsafe fn retain(entry: NonNull<Tied>) {
     // SAFETY: this function's contract.
     // Relaxed: a new hold is made from an existing one, as in `Arc`.
     let holds = unsafe { entry.as_ref() }.holds.fetch_add(1, Relaxed);
@@ -147,9 +139,9 @@ unsafe fn retain(entry: NonNull<Entry>) {
 ///
 /// The caller has a hold, and gives it up.
 #[inline]
-pub(crate) unsafe fn release(entry: NonNull<Entry>) {
+pub(crate) unsafe fn release(entry: NonNull<Tied>) {
     // SAFETY: this function's contract.
-    let Entry { holds, table, .. } = unsafe { entry.as_ref() };
+    let Entry { tied: Tied { holds, .. }, table } = unsafe { entry.cast::<Entry>().as_ref() };
     let free = table.free;
     // A holder that finds itself alone stays alone, and the swap can be spared.
     let last = holds.load(Acquire) == 1 || holds.fetch_sub(1, Release) == 1;
@@ -229,7 +221,7 @@ where
     /// # Safety
     ///
     /// Nobody holds `entry`, which is of these types.
-    unsafe fn free(entry: NonNull<Entry>) {
+    unsafe fn free(entry: NonNull<Tied>) {
         // SAFETY: this function's contract.
         let alive = unsafe { entry.as_ref() }.node.is_alive();
         debug_assert!(!alive, "the registry holds what is alive");
@@ -268,7 +260,7 @@ pub(crate) unsafe fn take<F, A>(claim: &Claim<'_, RustDoor>) -> (F, A) {
 /// # Safety
 ///
 /// `entry` is of these types, and the caller has a [`Peek`](lastly_core::Peek) on it.
-pub(crate) unsafe fn look_at<F, A, R>(entry: NonNull<Entry>, look: impl FnOnce(&F, &A) -> R) -> R {
+pub(crate) unsafe fn look_at<F, A, R>(entry: NonNull<Tied>, look: impl FnOnce(&F, &A) -> R) -> R {
     // SAFETY: whoever peeks has a hold.
     let callback = &unsafe { entry.cast::<Loaded<F, A>>().as_ref() }.callback;
     callback.with(|callback| {
@@ -342,6 +334,6 @@ unsafe impl Door for RustDoor {
 
     unsafe fn untie(node: NonNull<Node>) -> bool {
         // SAFETY: the engine calls this under the lock.
-        unsafe { ties::untie(node.cast()) }
+        unsafe { tied::untie(node.cast()) }
     }
 }

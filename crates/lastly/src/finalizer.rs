@@ -100,7 +100,7 @@ impl<O, A, F> Finalizer<O, A, F> {
     /// turned on runs next.
     pub fn set_at_exit(&self, on: bool) {
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
-        unsafe { REGISTRY.set_at_exit(self.held.entry().cast(), on) };
+        unsafe { REGISTRY.set_at_exit(self.held.tied().cast(), on) };
     }
 
     /// A handle without the types of function and arguments, for the fields of a struct. It is
@@ -126,7 +126,7 @@ impl<O, A, F> Finalizer<O, A, F> {
 
     fn claim(&self, due: Due) -> Option<Claim<'_, RustDoor>> {
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
-        unsafe { REGISTRY.claim(self.held.entry().cast(), due) }
+        unsafe { REGISTRY.claim(self.held.tied().cast(), due) }
     }
 }
 
@@ -174,10 +174,10 @@ where
     /// If `look` itself ends the program, the callback does not run, and is reported as unfinished.
     pub fn peek<P>(&self, look: impl FnOnce(O::Object, &F, &A) -> P) -> Option<P> {
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
-        let peek = unsafe { REGISTRY.peek(self.held.entry().cast()) }?;
+        let peek = unsafe { REGISTRY.peek(self.held.tied().cast()) }?;
         let look = |function: &F, arguments: &A| look(self.reach.object(), function, arguments);
         // SAFETY: peeking, and these are the types that the entry was made with.
-        let seen = unsafe { look_at(self.held.entry(), look) };
+        let seen = unsafe { look_at(self.held.tied(), look) };
         drop(peek);
         Some(seen)
     }
@@ -234,7 +234,7 @@ where
         let shard = lastly_core::Registry::<RustDoor>::shard_of_this_thread();
         let held = Held::new::<Scope, F, A, R>(shard, function, arguments);
         // SAFETY: new, and made with a hold for the registry.
-        unsafe { REGISTRY.insert(held.entry().cast(), || ()) };
+        unsafe { REGISTRY.insert(held.tied().cast(), || ()) };
         Self { held, reach: (), types: PhantomData }
     }
 }

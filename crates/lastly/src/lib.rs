@@ -68,6 +68,7 @@ mod outcome;
 #[cfg(doctest)]
 mod refused;
 pub mod report;
+mod tied;
 mod ties;
 mod watched;
 

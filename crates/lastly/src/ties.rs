@@ -13,30 +13,8 @@ use lastly_core::sync::UnsafeCell;
 use lastly_core::{Cause, Door, Due, Registry, constructor};
 
 use crate::REGISTRY;
-use crate::entry::{Entry, Held, RustDoor, release};
-
-type Link = Option<NonNull<Entry>>;
-
-/// An entry's place among the finalizers of its object. Guarded by the shard's lock.
-pub(crate) struct Tie {
-    older: Link,
-    newer: Link,
-}
-
-impl Tie {
-    pub(crate) const NONE: Self = Self { older: None, newer: None };
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Bond {
-    /// In no object's list.
-    None,
-    /// In its object's list.
-    Tied,
-    /// The newest of its object's list, and dead: the registry's hold is now the object's.
-    Shell,
-}
+use crate::entry::{Held, RustDoor, release};
+use crate::tied::{self, Bond, Link, Tied};
 
 /// The object's side: part of a [`Watched`](crate::Watched).
 #[allow(unreachable_pub, reason = "named by the sealed part of `Object`")]
@@ -73,7 +51,7 @@ impl Ties {
     /// Registers a new entry as the newest of this object.
     #[inline]
     pub(crate) fn add(&self, held: &Held) {
-        let entry = held.entry();
+        let entry = held.tied();
         debug_assert_eq!(held.node().shard(), self.shard, "one lock for all of an object's");
         let mut shell = None;
         let tie = || {
@@ -81,20 +59,14 @@ impl Ties {
             let mut older = self.newest.with(|newest| unsafe { *newest });
             if let Some(newest) = older {
                 // SAFETY: under the lock, and what is linked is alive.
-                if unsafe { bond(newest) } == Bond::Shell {
+                if unsafe { tied::bond(newest) } == Bond::Shell {
                     // SAFETY: as above.
-                    older = unsafe { unlink(newest) };
+                    older = unsafe { tied::unlink(newest) };
                     shell = Some(newest);
                 }
             }
             // SAFETY: as above.
-            unsafe { set_bond(entry, Bond::Tied) };
-            // SAFETY: as above.
-            unsafe { change(entry, |tie| *tie = Tie { older, newer: None }) };
-            if let Some(older) = older {
-                // SAFETY: as above.
-                unsafe { change(older, |tie| tie.newer = Some(entry)) };
-            }
+            unsafe { tied::link(entry, older) };
             // SAFETY: as above.
             self.newest.with_mut(|newest| unsafe { *newest = Some(entry) });
         };
@@ -107,7 +79,7 @@ impl Ties {
     }
 
     /// The object is dying: runs or passes over its newest finalizer, and takes it off the list.
-    fn fire(&mut self, newest: NonNull<Entry>) {
+    fn fire(&mut self, newest: NonNull<Tied>) {
         let node = newest.cast();
         // SAFETY: what is in the object's list is in the registry or held by the object; either
         // hold lasts until it leaves both, which is below.
@@ -142,9 +114,9 @@ impl Ties {
     /// # Safety
     ///
     /// Under the lock, with the newest entry of this object.
-    unsafe fn pop(&mut self, newest: NonNull<Entry>) {
+    unsafe fn pop(&mut self, newest: NonNull<Tied>) {
         // SAFETY: this function's contract.
-        let older = unsafe { unlink(newest) };
+        let older = unsafe { tied::unlink(newest) };
         // SAFETY: under the lock.
         self.newest.with_mut(|it| unsafe { *it = older });
     }
@@ -160,82 +132,4 @@ impl Drop for Ties {
             self.fire(newest);
         }
     }
-}
-
-/// Takes a finished entry out of its object's list, if it can. False: it stays, as a shell, and
-/// the object has taken over the registry's hold.
-///
-/// # Safety
-///
-/// Under the lock, with an entry that is alive.
-pub(crate) unsafe fn untie(entry: NonNull<Entry>) -> bool {
-    // SAFETY: this function's contract.
-    let bond = unsafe { bond(entry) };
-    debug_assert_ne!(bond, Bond::Shell, "an entry is finished once");
-    if bond == Bond::None {
-        return true;
-    }
-    // SAFETY: this function's contract.
-    let newest = unsafe { change(entry, |tie| tie.newer.is_none()) };
-    if newest {
-        // SAFETY: this function's contract.
-        unsafe { set_bond(entry, Bond::Shell) };
-    } else {
-        // SAFETY: this function's contract, and it is tied.
-        unsafe { unlink(entry) };
-    }
-    !newest
-}
-
-/// Takes an entry out of its object's list, and says which is the next older one.
-///
-/// # Safety
-///
-/// Under the lock, with an entry that is alive and in a list.
-unsafe fn unlink(entry: NonNull<Entry>) -> Link {
-    // SAFETY: this function's contract.
-    unsafe { set_bond(entry, Bond::None) };
-    // SAFETY: this function's contract.
-    let Tie { older, newer } = unsafe { change(entry, |tie| std::mem::replace(tie, Tie::NONE)) };
-    if let Some(older) = older {
-        // SAFETY: under the lock, and what is linked is alive.
-        unsafe { change(older, |tie| tie.newer = newer) };
-    }
-    if let Some(newer) = newer {
-        // SAFETY: as above.
-        unsafe { change(newer, |tie| tie.older = older) };
-    }
-    older
-}
-
-/// # Safety
-///
-/// Under the lock, with an entry that is alive.
-unsafe fn bond(entry: NonNull<Entry>) -> Bond {
-    // SAFETY: this function's contract.
-    let bond = &unsafe { entry.as_ref() }.bond;
-    // SAFETY: under the lock nobody else writes.
-    bond.with(|bond| unsafe { *bond })
-}
-
-/// # Safety
-///
-/// Under the lock, with an entry that is alive.
-#[inline]
-unsafe fn set_bond(entry: NonNull<Entry>, to: Bond) {
-    // SAFETY: this function's contract.
-    let bond = &unsafe { entry.as_ref() }.bond;
-    // SAFETY: under the lock nobody else reads or writes.
-    bond.with_mut(|bond| unsafe { *bond = to });
-}
-
-/// # Safety
-///
-/// Under the lock, with an entry that is alive.
-#[inline]
-unsafe fn change<R>(entry: NonNull<Entry>, change: impl FnOnce(&mut Tie) -> R) -> R {
-    // SAFETY: this function's contract.
-    let tie = &unsafe { entry.as_ref() }.tie;
-    // SAFETY: under the lock nobody else reads or writes.
-    tie.with_mut(|tie| change(unsafe { &mut *tie }))
 }
