@@ -27,7 +27,8 @@ impl Checked {
 const IT: [&str; 5] = ["test", "--package", "lastly", "--test", "it"];
 
 pub(crate) fn loom() -> Result<()> {
-    let loom = ["test", "--release", "--package", "lastly", "--test", "loom"];
+    let packages = ["--package", "lastly", "--package", "lastly-core"];
+    let loom = [&["test", "--release", "--test", "loom"], &packages[..]].concat();
     // A target directory of its own: the flag concerns every crate.
     run(cargo(&loom)
         .env("RUSTFLAGS", "--cfg loom")

@@ -90,9 +90,7 @@ impl<D: Door> Registry<D> {
             let node_ref = unsafe { node.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node_ref, Place::Aside) };
-            // SAFETY: the lock is held.
-            let inherited = self.inherited.node(unsafe { sequence_of(node_ref) });
-            if inherited || !node_ref.at_exit() {
+            if self.is_inherited(node_ref) || !node_ref.at_exit() {
                 continue;
             }
             // SAFETY: only whoever finishes a claim releases the registry's hold, so it lasts as
@@ -107,11 +105,11 @@ impl<D: Door> Registry<D> {
     /// something and this is not the last round.
     fn settle(&self, deadline: Deadline, last_round: bool) -> Rest {
         let mut shard = self.shards[0].lock();
-        let busy = |shard: &mut Shard| {
-            let aside = shard.list(Place::Aside);
-            !deadline.passed() && aside.iter().any(|node| self.is_busy_elsewhere(node))
+        let busy = |list: &List| {
+            !deadline.passed()
+                && list.iter().any(|node| self.is_waited_for(node, node.state.busy()))
         };
-        if busy(&mut shard) {
+        if busy(shard.list(Place::Aside)) {
             return Rest::Busy;
         }
         if shard.list(Place::Pending).newest().is_some() {
@@ -122,73 +120,92 @@ impl<D: Door> Registry<D> {
             unsafe { shard.shift_all(Place::Late, Place::Pending) };
             return Rest::Pending { late: true };
         }
-        // SAFETY: the lock is held.
-        unsafe { shard.shift_all(Place::Late, Place::Aside) };
-        shard.list(Place::Aside).iter().for_each(|node| node.state.shut());
-        // Once more: a claim may have come between that look and the mark. None comes after it.
-        if busy(&mut shard) {
+        self.mark(&mut shard);
+        // A claim may have come between that look and the mark. None comes after it.
+        if busy(shard.list(Place::Unfinished)) {
             return Rest::Busy;
         }
-        self.set_unfinished_aside(&mut shard);
         shard.phase = Phase::Shut;
         Rest::Shut
     }
 
-    /// Busy on a thread that may still come to an end with it. Under the lock.
-    fn is_busy_elsewhere(&self, node: &Node) -> bool {
-        let thread = node.thread();
-        // SAFETY: under the lock.
-        let inherited = self.inherited.node(unsafe { sequence_of(node) });
-        // 0: claimed just now; when inherited, by a thread that does not exist here.
-        let gone = if thread == 0 { inherited } else { self.inherited.thread(thread) };
-        thread != thread_number() && !gone && node.state.busy().is_some()
-    }
-
-    /// Picks out what is to be reported: what other threads are busy with, what this one was
-    /// looking at when it ended the program, and what came too late. What this one was running is
-    /// cut short by its own `exit`, and nobody's failure.
-    fn set_unfinished_aside(&self, shard: &mut Shard) {
+    /// Marks every node as shut, and picks out those that are not brought to an end.
+    fn mark(&self, shard: &mut Shard) {
+        // SAFETY: the lock is held.
+        unsafe { shard.shift_all(Place::Late, Place::Aside) };
         let mut next = shard.list(Place::Aside).newest();
         while let Some(node) = next {
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node = unsafe { node.as_ref() };
             // SAFETY: the lock is held.
             next = unsafe { older(node) };
+            let busy = node.state.shut();
+            // What this thread is running called `exit`: cut short by itself, nobody's failure.
+            // What it was looking at is lost.
             let mine = node.thread() == thread_number();
-            let lost = mine && node.state.busy() == Some(Busy::Looking);
-            // SAFETY: the lock is held.
-            let inherited = self.inherited.node(unsafe { sequence_of(node) });
-            let late = node.is_alive() && node.at_exit() && !inherited;
-            if lost || late || self.is_busy_elsewhere(node) {
+            let lost = mine && busy == Some(Busy::Looking) && node.at_exit();
+            if lost || self.is_waited_for(node, busy) || self.is_too_late(node) {
                 // SAFETY: the lock is held; the registry keeps its hold.
                 unsafe { shard.shift(node, Place::Unfinished) };
             }
         }
     }
 
+    /// Whether a node that somebody is busy with is to be brought to an end by another thread.
+    /// Under the lock.
+    fn is_waited_for(&self, node: &Node, busy: Option<Busy>) -> bool {
+        let wanted = match busy {
+            Some(Busy::Running) => true,
+            Some(Busy::Looking) => node.at_exit(),
+            None => false,
+        };
+        let thread = node.thread();
+        // 0: claimed just now; when inherited, by a thread that does not exist here.
+        let gone =
+            if thread == 0 { self.is_inherited(node) } else { self.inherited.thread(thread) };
+        wanted && !gone && thread != thread_number()
+    }
+
+    /// Alive, and would have run if it had come earlier. Under the lock.
+    fn is_too_late(&self, node: &Node) -> bool {
+        node.is_alive() && node.at_exit() && !self.is_inherited(node)
+    }
+
+    /// A parent's. Under the lock.
+    fn is_inherited(&self, node: &Node) -> bool {
+        // SAFETY: under the lock.
+        self.inherited.node(unsafe { sequence_of(node) })
+    }
+
     fn report_unfinished(&self) {
-        while let Some(node) = self.next_unfinished() {
+        while let Some((node, problem)) = self.next_unfinished() {
             // SAFETY: `next_unfinished` took a hold for us.
-            let node_ref = unsafe { node.as_ref() };
-            let late = node_ref.is_alive();
-            let problem = if late { Problem::TooLate } else { Problem::Unfinished };
-            self.report(Cause::Exit, D::describe(node_ref), problem);
+            let description = D::describe(unsafe { node.as_ref() });
+            self.report(Cause::Exit, description, problem);
             // SAFETY: the hold is ours, and nothing is locked.
             unsafe { D::release(node) };
         }
     }
 
     /// One more node to report, with a hold for the caller.
-    fn next_unfinished(&self) -> Option<NonNull<Node>> {
+    fn next_unfinished(&self) -> Option<(NonNull<Node>, Problem<'static>)> {
         let mut shard = self.shards[0].lock();
-        let node = shard.list(Place::Unfinished).newest()?;
-        // SAFETY: the node is in a list, so the registry has a hold on it.
-        let node_ref = unsafe { node.as_ref() };
-        // SAFETY: the lock is held; the registry keeps its hold.
-        unsafe { shard.shift(node_ref, Place::Aside) };
-        // SAFETY: the registry has a hold.
-        unsafe { D::retain(node) };
-        Some(node)
+        loop {
+            let node = shard.list(Place::Unfinished).newest()?;
+            // SAFETY: the node is in a list, so the registry has a hold on it.
+            let node_ref = unsafe { node.as_ref() };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { shard.shift(node_ref, Place::Aside) };
+            let problem = match node_ref.state.busy() {
+                Some(_) => Problem::Unfinished,
+                None if self.is_too_late(node_ref) => Problem::TooLate,
+                // Looked at when the door shut, and no longer: nothing was lost.
+                None => continue,
+            };
+            // SAFETY: the registry has a hold.
+            unsafe { D::retain(node) };
+            return Some((node, problem));
+        }
     }
 }
 

@@ -200,7 +200,7 @@ impl<D: Door> Registry<D> {
             Phase::Draining { thread } if thread == thread_number() => Place::Pending,
             Phase::Draining { .. } => Place::Late,
             _ => {
-                node.state.shut();
+                _ = node.state.shut();
                 Place::Aside
             }
         }

@@ -165,10 +165,12 @@ impl State {
         self.0.store(DEAD, Relaxed);
     }
 
-    /// From now on a claim to run finds the door shut.
-    pub(crate) fn shut(&self) {
+    /// From now on a claim to run finds the door shut. Says what somebody was busy with at that
+    /// moment; `None` if it was shut before.
+    pub(crate) fn shut(&self) -> Option<Busy> {
         // Relaxed: only the order of the changes to this one word matters.
-        self.0.fetch_or(SHUT, Relaxed);
+        let before = self.0.fetch_or(SHUT, Relaxed);
+        if before & SHUT == 0 { busy(before) } else { None }
     }
 
     /// Live, and no cause has come yet.
@@ -176,22 +178,28 @@ impl State {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
-    /// Somebody runs the callback, looks at it, or has it in hand: which of it.
+    /// What somebody is busy with.
     pub(crate) fn busy(&self) -> Option<Busy> {
         // A change that changes nothing, in place of a load: it sees the latest value. Relaxed, as
         // what the other thread did with the callback is no concern of who asks.
-        match self.0.fetch_or(0, Relaxed) & BASE {
-            PEEKED => Some(Busy::Looking),
-            CLAIMED => Some(Busy::Running),
-            _ => None,
-        }
+        busy(self.0.fetch_or(0, Relaxed))
+    }
+}
+
+fn busy(word: u8) -> Option<Busy> {
+    match word & BASE {
+        PEEKED => Some(Busy::Looking),
+        CLAIMED => Some(Busy::Running),
+        _ => None,
     }
 }
 
 /// What somebody does with a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Busy {
+    /// Looks at it.
     Looking,
+    /// Runs it, or has taken it out.
     Running,
 }
 
@@ -242,7 +250,7 @@ mod tests {
     #[test]
     fn a_shut_door_runs_nothing_but_gives_back() {
         let run = State::new();
-        run.shut();
+        assert_eq!(run.shut(), None);
         assert!(run.is_alive());
         assert_eq!(run.claim(DEATH), Claimed::Shut);
         assert!(!run.is_alive());
@@ -253,7 +261,8 @@ mod tests {
 
         let peeked = State::new();
         assert!(peeked.peek());
-        peeked.shut();
+        assert_eq!(peeked.shut(), Some(Busy::Looking));
+        assert_eq!(peeked.shut(), None, "already shut");
         assert_eq!(peeked.claim(DEATH), Claimed::Lost);
         assert_eq!(peeked.end_peek(), Peeked::Shut);
         assert!(!peeked.is_alive());

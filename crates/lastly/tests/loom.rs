@@ -5,10 +5,11 @@
 //! was touched by two threads at once (loom tracks the cells).
 #![cfg(loom)]
 
-use std::sync::Arc as StdArc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc as StdArc, Mutex};
 use std::time::Duration;
 
+use lastly::report::{self, Problem};
 use lastly::{Finalizer, Watched, defer, exit, finalize};
 use loom::thread::{self, JoinHandle};
 
@@ -50,10 +51,18 @@ fn ran(result: Option<Result<(), lastly::CallbackError>>) -> usize {
     usize::from(result.is_some())
 }
 
+/// Drains, and waits as long as it takes: so nothing may be reported as unfinished.
 fn drain() {
     exit::set_wait(Duration::MAX);
+    report::set_hook(|report| match report.problem {
+        Problem::TooLate => {}
+        problem => UNEXPECTED.lock().unwrap().push(problem.to_string()),
+    });
     exit::drain();
+    assert_eq!(*UNEXPECTED.lock().unwrap(), [""; 0]);
 }
+
+static UNEXPECTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[test]
 fn two_calls() {
