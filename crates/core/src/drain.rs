@@ -39,10 +39,11 @@ impl<D: Door> Registry<D> {
     /// Runs every live finalizer whose exit flag is on, newest first, then shuts the door for good.
     /// Waits up to `wait` for callbacks that other threads are running.
     ///
-    /// A second drain, at the same time or later, does nothing.
+    /// A second drain runs nothing. If the first is still going on, on another thread, it waits for
+    /// that, up to `wait`: a program must not end while it drains.
     pub fn drain(&self, wait: Duration) {
         if !self.begin_drain() {
-            return;
+            return self.wait_for_the_first_drain(wait);
         }
         let mut waiting = None;
         let mut round = 0;
@@ -79,6 +80,19 @@ impl<D: Door> Registry<D> {
         shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
         shards[0].phase = Phase::Draining { thread: thread_number() };
         true
+    }
+
+    fn wait_for_the_first_drain(&self, wait: Duration) {
+        let deadline = Deadline::after(wait);
+        let elsewhere = || match self.shards[0].lock().phase {
+            Phase::Draining { thread } => thread != thread_number(),
+            _ => false,
+        };
+        let mut round = 0;
+        while elsewhere() && !deadline.passed() {
+            back_off(round);
+            round += 1;
+        }
     }
 
     /// Claims the newest finalizer that is to run now.

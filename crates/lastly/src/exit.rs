@@ -50,7 +50,8 @@ pub fn set_wait(wait: Duration) {
 
 /// Runs now, on this thread, what the end of the program would run, and shuts the door for good.
 ///
-/// For programs that end in a way that does not get here. A second drain does nothing.
+/// For programs that end in a way that does not get here. A second drain runs nothing; it waits, as
+/// long as it would for a callback, for one that is going on on another thread.
 pub fn drain() {
     REGISTRY.drain(Duration::from_millis(WAIT_MILLISECONDS.load(Relaxed)));
 }

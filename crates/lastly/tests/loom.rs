@@ -227,10 +227,14 @@ fn drain_and_set_at_exit() {
 fn two_drains() {
     model(|| {
         let (_object, _, count) = counting();
-        let there = thread::spawn(drain);
+        let other = count.clone();
+        let there = thread::spawn(move || {
+            drain();
+            assert_eq!(other.get(), 1, "no drain returns before it is over");
+        });
         drain();
-        there.join().unwrap();
         assert_eq!(count.get(), 1);
+        there.join().unwrap();
     });
 }
 
