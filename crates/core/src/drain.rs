@@ -11,7 +11,8 @@
 //!    long as they go on: threads that never stop registering must neither keep older finalizers
 //!    from running nor the program from ending.
 //! 5. The door shuts: every node left is marked, and a later claim to run it finds the mark. What
-//!    is still running elsewhere, or came too late to run, is reported.
+//!    other threads had begun until then is waited for as well. What is still running, or came too
+//!    late to run, is reported.
 
 use std::mem;
 use std::ptr::NonNull;
@@ -22,7 +23,7 @@ use crate::lock::Guard;
 use crate::node::{Node, Place};
 use crate::registry::{Claim, Door, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
-use crate::state::{Busy, Due};
+use crate::state::{Claimed, Due, Run};
 use crate::sync::{Deadline, SHARDS, back_off, thread_number};
 
 /// What the drain found when nothing was pending any more.
@@ -52,8 +53,9 @@ impl<D: Door> Registry<D> {
             while let Some(claim) = self.next_due() {
                 // SAFETY: claimed by `next_due`, and nothing was taken out yet.
                 unsafe { D::run(&claim, Cause::Exit) };
+                // The wait begins when there is nothing else to do.
+                waiting = None;
             }
-            // The wait begins when there is nothing else to do.
             let deadline = *waiting.get_or_insert_with(|| Deadline::after(wait));
             match self.settle(deadline, last_round) {
                 Rest::Pending { late } => last_round |= late,
@@ -85,7 +87,7 @@ impl<D: Door> Registry<D> {
     fn wait_for_the_first_drain(&self, wait: Duration) {
         let deadline = Deadline::after(wait);
         let elsewhere = || match self.shards[0].lock().phase {
-            Phase::Draining { thread } => thread != thread_number(),
+            Phase::Draining { thread } | Phase::Closing { thread } => thread != thread_number(),
             _ => false,
         };
         let mut round = 0;
@@ -103,14 +105,14 @@ impl<D: Door> Registry<D> {
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node_ref = unsafe { node.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.shift(node_ref, Place::Aside) };
+            unsafe { shard.shift(node, Place::Aside) };
             if self.is_inherited(node_ref) || !node_ref.at_exit() {
                 continue;
             }
-            // SAFETY: only whoever finishes a claim releases the registry's hold, so it lasts as
-            // long as a claim made here.
-            if let Some(claim) = unsafe { self.claim(node, Due::Run(Cause::Exit)) } {
-                return Some(claim);
+            // Nothing is marked as shut before nothing is pending.
+            if node_ref.state.claim(Due::Run(Cause::Exit)) == Claimed::Won {
+                node_ref.store_thread(thread_number());
+                return Some(Claim { registry: self, node });
             }
         }
     }
@@ -118,24 +120,26 @@ impl<D: Door> Registry<D> {
     /// Nothing is pending: shuts the door, unless others are to be waited for, or have registered
     /// something and this is not the last round.
     fn settle(&self, deadline: Deadline, last_round: bool) -> Rest {
+        let me = thread_number();
         let mut shard = self.shards[0].lock();
-        let busy = |list: &List| {
-            !deadline.passed()
-                && list.iter().any(|node| self.is_waited_for(node, node.state.busy()))
-        };
-        if busy(shard.list(Place::Aside)) {
-            return Rest::Busy;
+        let busy =
+            |list: &List| !deadline.passed() && list.iter().any(|node| self.runs_elsewhere(node));
+        if shard.phase == (Phase::Draining { thread: me }) {
+            if shard.list(Place::Pending).newest().is_some() {
+                return Rest::Pending { late: false };
+            }
+            if busy(shard.list(Place::Aside)) {
+                return Rest::Busy;
+            }
+            if !last_round && shard.list(Place::Late).newest().is_some() {
+                // SAFETY: the lock is held.
+                unsafe { shard.shift_all(Place::Late, Place::Pending) };
+                return Rest::Pending { late: true };
+            }
+            // From here on nothing begins any more, so that the wait below has an end.
+            self.mark(&mut shard);
+            shard.phase = Phase::Closing { thread: me };
         }
-        if shard.list(Place::Pending).newest().is_some() {
-            return Rest::Pending { late: false };
-        }
-        if !last_round && shard.list(Place::Late).newest().is_some() {
-            // SAFETY: the lock is held.
-            unsafe { shard.shift_all(Place::Late, Place::Pending) };
-            return Rest::Pending { late: true };
-        }
-        self.mark(&mut shard);
-        // A claim may have come between that look and the mark. None comes after it.
         if busy(shard.list(Place::Unfinished)) {
             return Rest::Busy;
         }
@@ -143,46 +147,43 @@ impl<D: Door> Registry<D> {
         Rest::Shut
     }
 
-    /// Marks every node as shut, and picks out those that are not brought to an end.
+    /// Marks every node as shut, and picks out those that may have to be reported.
     fn mark(&self, shard: &mut Shard) {
         // SAFETY: the lock is held.
         unsafe { shard.shift_all(Place::Late, Place::Aside) };
         let mut next = shard.list(Place::Aside).newest();
         while let Some(node) = next {
-            // SAFETY: the node is in a list, so the registry has a hold on it.
-            let node = unsafe { node.as_ref() };
-            // SAFETY: the lock is held.
+            // SAFETY: the lock is held, and the node is in a list, so it is alive.
             next = unsafe { older(node) };
-            let busy = node.state.shut();
-            // What this thread is running called `exit`: cut short by itself, nobody's failure.
-            // What it was looking at is lost.
-            let mine = node.thread() == thread_number();
-            let lost = mine && busy == Some(Busy::Looking) && node.at_exit();
-            if lost || self.is_waited_for(node, busy) || self.is_too_late(node) {
+            // SAFETY: as above.
+            let node_ref = unsafe { node.as_ref() };
+            node_ref.state.shut();
+            if self.problem(node_ref).is_some() {
                 // SAFETY: the lock is held; the registry keeps its hold.
                 unsafe { shard.shift(node, Place::Unfinished) };
             }
         }
     }
 
-    /// Whether a node that somebody is busy with is to be brought to an end by another thread.
-    /// Under the lock.
-    fn is_waited_for(&self, node: &Node, busy: Option<Busy>) -> bool {
-        let wanted = match busy {
-            Some(Busy::Running) => true,
-            Some(Busy::Looking) => node.at_exit(),
-            None => false,
-        };
+    /// What is wrong with a node when the door is shut. Under the lock.
+    fn problem(&self, node: &Node) -> Option<Problem<'static>> {
+        // What this thread was looking at is lost. What it was running called `exit`: cut short by
+        // itself, that is nobody's failure.
+        let lost = node.thread() == thread_number() && node.state.run() == Some(Run::Due);
+        if lost || self.runs_elsewhere(node) {
+            return Some(Problem::Unfinished);
+        }
+        let late = node.is_alive() && node.at_exit() && !self.is_inherited(node);
+        late.then_some(Problem::TooLate)
+    }
+
+    /// Whether another thread is to bring a run of this node to its end. Under the lock.
+    fn runs_elsewhere(&self, node: &Node) -> bool {
         let thread = node.thread();
         // 0: claimed just now; when inherited, by a thread that does not exist here.
         let gone =
             if thread == 0 { self.is_inherited(node) } else { self.inherited.thread(thread) };
-        wanted && !gone && thread != thread_number()
-    }
-
-    /// Alive, and would have run if it had come earlier. Under the lock.
-    fn is_too_late(&self, node: &Node) -> bool {
-        node.is_alive() && node.at_exit() && !self.is_inherited(node)
+        node.state.run().is_some() && thread != thread_number() && !gone
     }
 
     /// A parent's. Under the lock.
@@ -194,7 +195,7 @@ impl<D: Door> Registry<D> {
     fn report_unfinished(&self) {
         while let Some((node, problem)) = self.next_unfinished() {
             // SAFETY: `next_unfinished` took a hold for us.
-            let description = D::describe(unsafe { node.as_ref() });
+            let description = unsafe { D::describe(node) };
             self.report(Cause::Exit, description, problem);
             // SAFETY: the hold is ours, and nothing is locked.
             unsafe { D::release(node) };
@@ -206,19 +207,15 @@ impl<D: Door> Registry<D> {
         let mut shard = self.shards[0].lock();
         loop {
             let node = shard.list(Place::Unfinished).newest()?;
-            // SAFETY: the node is in a list, so the registry has a hold on it.
-            let node_ref = unsafe { node.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.shift(node_ref, Place::Aside) };
-            let problem = match node_ref.state.busy() {
-                Some(_) => Problem::Unfinished,
-                None if self.is_too_late(node_ref) => Problem::TooLate,
-                // Looked at when the door shut, and no longer: nothing was lost.
-                None => continue,
-            };
-            // SAFETY: the registry has a hold.
-            unsafe { D::retain(node) };
-            return Some((node, problem));
+            unsafe { shard.shift(node, Place::Aside) };
+            // Once more, as it may have come to its end meanwhile.
+            // SAFETY: the node is in a list, so the registry has a hold on it.
+            if let Some(problem) = self.problem(unsafe { node.as_ref() }) {
+                // SAFETY: the registry has a hold.
+                unsafe { D::retain(node) };
+                return Some((node, problem));
+            }
         }
     }
 }
@@ -248,8 +245,6 @@ unsafe fn merge(shards: &mut [Guard<'_, Shard>; SHARDS]) -> List {
         if left == 1 {
             mem::swap(from, &mut part);
         } else if let Some(node) = from.newest() {
-            // SAFETY: the node is in a list, so it is alive.
-            let node = unsafe { node.as_ref() };
             // SAFETY: all locks are held, and the node is in this list.
             unsafe { from.remove(node) };
             // SAFETY: as above; the registry keeps its hold.

@@ -8,6 +8,13 @@
 //! A finalizer belongs to the process that created it. In a child the **drain** passes over what
 //! was inherited: two processes must not remove the same directory. The death of an object in the
 //! child, and an explicit call there, do act: they concern the child's copy of the object.
+//!
+//! # What cannot be helped
+//!
+//! - What another thread of the parent was running or looking at when the fork happened is dead in
+//!   the child: nobody is left there to bring it to an end.
+//! - The handlers of another library (`pthread_atfork`) that were registered before these run while
+//!   the locks are held. If they use finalizers, they wait for ever.
 
 use std::mem;
 
@@ -15,7 +22,8 @@ use crate::registry::{Door, Phase, Registry};
 use crate::sync::thread_number;
 
 impl<D: Door> Registry<D> {
-    /// To be called in the forking thread before a fork.
+    /// To be called in the forking thread before a fork. Until one of the other two is called, in
+    /// this thread, every use of the registry waits.
     pub fn before_fork(&self) {
         // In the order of their index, as in the drain.
         self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
@@ -47,9 +55,13 @@ impl<D: Door> Registry<D> {
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
         let mut first = self.shards[0].lock();
-        // The drain of a parent's other thread does not go on here: this process has its own.
-        if matches!(first.phase, Phase::Draining { thread } if thread != thread_number()) {
-            first.phase = Phase::Open;
+        // The drain of a parent's other thread does not go on here: this process has its own, unless
+        // that one had already shut the door.
+        let me = thread_number();
+        match first.phase {
+            Phase::Draining { thread } if thread != me => first.phase = Phase::Open,
+            Phase::Closing { thread } if thread != me => first.phase = Phase::Shut,
+            _ => {}
         }
     }
 }

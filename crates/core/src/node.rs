@@ -5,7 +5,7 @@
 //! who may run them; it never sees what they carry. Every word here is paid for by every live
 //! finalizer, so there are four.
 
-use std::ptr;
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::state::State;
@@ -17,7 +17,7 @@ pub struct Node {
     pub(crate) links: UnsafeCell<Links>,
     /// The place in the order of creation. Written once, under the shard's lock.
     pub(crate) sequence: UnsafeCell<u64>,
-    /// The thread that last claimed or peeked; 0 before that.
+    /// The thread that has claimed or is peeking; 0 before that and in between.
     thread: AtomicU32,
     pub(crate) place: UnsafeCell<Place>,
     pub(crate) state: State,
@@ -27,12 +27,12 @@ pub struct Node {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Links {
-    pub(crate) older: *const Node,
-    pub(crate) newer: *const Node,
+    pub(crate) older: Option<NonNull<Node>>,
+    pub(crate) newer: Option<NonNull<Node>>,
 }
 
 impl Links {
-    pub(crate) const NONE: Self = Self { older: ptr::null(), newer: ptr::null() };
+    pub(crate) const NONE: Self = Self { older: None, newer: None };
 }
 
 /// Which of its shard's lists a node is in.
@@ -97,7 +97,7 @@ impl Node {
     }
 
     pub(crate) fn thread(&self) -> u32 {
-        // Relaxed: compared with the reader's own number, which only the reader writes.
+        // Relaxed: readers look for their own number, which nobody else writes.
         self.thread.load(Relaxed)
     }
 

@@ -45,7 +45,11 @@ pub unsafe trait Door: Sized + 'static {
     unsafe fn discard(claim: &Claim<'_, Self>);
 
     /// What the finalizer is about.
-    fn describe(node: &Node) -> Description;
+    ///
+    /// # Safety
+    ///
+    /// The caller has a hold.
+    unsafe fn describe(node: NonNull<Node>) -> Description;
 
     /// Adds a hold.
     ///
@@ -95,6 +99,9 @@ pub(crate) enum Phase {
     Merged,
     /// The first shard, while this thread drains.
     Draining { thread: u32 },
+    /// The first shard, when nothing is left to run and this thread waits for what other threads
+    /// had begun: every node is marked as shut, and so is every new one.
+    Closing { thread: u32 },
     /// The first shard, after the drain: nothing runs any more.
     Shut,
 }
@@ -120,9 +127,11 @@ impl Shard {
     /// The caller holds the lock that guards this shard and `node`, and the registry has a hold on
     /// the node for as long as it is in a list.
     #[inline]
-    pub(crate) unsafe fn shift(&mut self, node: &Node, to: Place) {
-        // SAFETY: this function's contract.
-        let from = unsafe { place_of(node) };
+    pub(crate) unsafe fn shift(&mut self, node: NonNull<Node>, to: Place) {
+        // SAFETY: alive (this function's contract).
+        let node_ref = unsafe { node.as_ref() };
+        // SAFETY: the lock is held.
+        let from = unsafe { place_of(node_ref) };
         if from != Place::Nowhere {
             // SAFETY: the lock is held, and `place` says that the node is in this list.
             unsafe { self.list(from).remove(node) };
@@ -140,8 +149,6 @@ impl Shard {
     /// The caller holds the lock that guards this shard.
     pub(crate) unsafe fn shift_all(&mut self, from: Place, to: Place) {
         while let Some(oldest) = self.list(from).oldest() {
-            // SAFETY: the node is in a list, so the registry has a hold on it.
-            let oldest = unsafe { oldest.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { self.shift(oldest, to) };
         }
@@ -179,14 +186,14 @@ impl<D: Door> Registry<D> {
     #[inline]
     pub unsafe fn insert(&self, node: NonNull<Node>, tie: impl FnOnce()) {
         // SAFETY: the registry now has a hold, so the node is alive.
-        let node = unsafe { node.as_ref() };
-        let mut shard = self.lock(node.shard());
+        let node_ref = unsafe { node.as_ref() };
+        let mut shard = self.lock(node_ref.shard());
         let sequence = self.order.next();
         // SAFETY: the lock is held.
-        node.sequence.with_mut(|it| unsafe { *it = sequence });
+        node_ref.sequence.with_mut(|it| unsafe { *it = sequence });
         let place = match shard.phase {
             Phase::Open | Phase::Merged => Place::Pending,
-            phase => Self::place_at_the_end(phase, node),
+            phase => Self::place_at_the_end(phase, node_ref),
         };
         // SAFETY: the lock is held, and the registry has a hold.
         unsafe { shard.shift(node, place) };
@@ -200,7 +207,7 @@ impl<D: Door> Registry<D> {
             Phase::Draining { thread } if thread == thread_number() => Place::Pending,
             Phase::Draining { .. } => Place::Late,
             _ => {
-                _ = node.state.shut();
+                node.state.shut();
                 Place::Aside
             }
         }
@@ -218,14 +225,18 @@ impl<D: Door> Registry<D> {
     pub unsafe fn claim(&self, node: NonNull<Node>, due: Due) -> Option<Claim<'_, D>> {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
-        let claimed = node_ref.state.claim(due);
-        if claimed == Claimed::Lost {
-            return None;
+        match node_ref.state.claim(due) {
+            Claimed::Won => {
+                node_ref.store_thread(thread_number());
+                Some(Claim { registry: self, node })
+            }
+            Claimed::Shut => {
+                // SAFETY: claimed just now; the callback stays where it is.
+                unsafe { self.end(node) };
+                None
+            }
+            Claimed::Lost => None,
         }
-        node_ref.store_thread(thread_number());
-        let claim = Claim { registry: self, node };
-        // Dropped, if the door is shut: that ends the finalizer, and its callback stays where it is.
-        (claimed == Claimed::Won).then_some(claim)
     }
 
     /// The right to look at the callback, for one caller at a time; `None` if the finalizer is
@@ -252,12 +263,13 @@ impl<D: Door> Registry<D> {
     /// `node` is in this registry or was, and the caller has a hold on it.
     pub unsafe fn set_at_exit(&self, node: NonNull<Node>, on: bool) {
         // SAFETY: this function's contract.
-        let node = unsafe { node.as_ref() };
-        let mut shard = self.lock(node.shard());
-        let turned_on = on && !node.at_exit();
-        node.store_at_exit(on);
+        let node_ref = unsafe { node.as_ref() };
+        let mut shard = self.lock(node_ref.shard());
+        let turned_on = on && !node_ref.at_exit();
+        node_ref.store_at_exit(on);
         // SAFETY: the lock is held.
-        if turned_on && node.is_alive() && unsafe { place_of(node) } == Place::Aside {
+        let passed_over = unsafe { place_of(node_ref) } == Place::Aside;
+        if turned_on && passed_over && matches!(shard.phase, Phase::Draining { .. }) {
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Pending) };
         }
@@ -309,7 +321,20 @@ impl<D: Door> Registry<D> {
         self.shards[0].lock()
     }
 
-    /// Takes a node whose callback is gone out of the registry.
+    /// Takes a node that is done with out of the registry, and out of the door's own list.
+    ///
+    /// # Safety
+    ///
+    /// As for [`finish`](Self::finish).
+    #[inline]
+    unsafe fn end(&self, node: NonNull<Node>) {
+        // SAFETY: this is the engine, and `finish` calls it under the lock.
+        let untie = || unsafe { D::untie(node) };
+        // SAFETY: this function's contract.
+        unsafe { self.finish(node, untie) };
+    }
+
+    /// Takes a node that is done with out of the registry.
     ///
     /// # Safety
     ///
@@ -320,7 +345,7 @@ impl<D: Door> Registry<D> {
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
         // SAFETY: the lock is held.
-        unsafe { shard.shift(node_ref, Place::Nowhere) };
+        unsafe { shard.shift(node, Place::Nowhere) };
         node_ref.state.finish();
         let release = untie();
         drop(shard);
@@ -331,9 +356,9 @@ impl<D: Door> Registry<D> {
     }
 }
 
-/// The exclusive right to the callback of a finalizer. Dropping it ends the finalizer; a callback
-/// that was not taken out is then leaked.
-#[must_use = "a claim that is dropped at once loses the callback"]
+/// The exclusive right to the callback of a finalizer. Dropping it, after the callback was taken
+/// out, ends the finalizer.
+#[must_use = "a claim that is dropped at once leaks the callback"]
 pub struct Claim<'a, D: Door> {
     pub(crate) registry: &'a Registry<D>,
     pub(crate) node: NonNull<Node>,
@@ -362,10 +387,8 @@ impl<D: Door> Claim<'_, D> {
 impl<D: Door> Drop for Claim<'_, D> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: this is the engine, and `finish` calls it under the lock.
-        let untie = || unsafe { D::untie(self.node) };
         // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
-        unsafe { self.registry.finish(self.node, untie) };
+        unsafe { self.registry.end(self.node) };
     }
 }
 
@@ -379,17 +402,25 @@ pub struct Peek<'a, D: Door> {
 impl<D: Door> Drop for Peek<'_, D> {
     fn drop(&mut self) {
         // SAFETY: whoever made the peek has a hold on the node.
-        let peeked = unsafe { self.node.as_ref() }.state.end_peek();
-        if peeked == Peeked::Alive {
-            return;
-        }
-        let claim = Claim { registry: self.registry, node: self.node };
-        match peeked {
-            // SAFETY: `end_peek` claimed just now.
-            Peeked::Claimed(Due::Run(cause)) => unsafe { D::run(&claim, cause) },
-            // SAFETY: as above.
-            Peeked::Claimed(Due::Take) => unsafe { D::discard(&claim) },
-            Peeked::Shut | Peeked::Alive => {}
+        let node_ref = unsafe { self.node.as_ref() };
+        // Before the end: whoever claims next must not be taken for this thread.
+        node_ref.store_thread(0);
+        match node_ref.state.end_peek() {
+            Peeked::Alive => {}
+            Peeked::Claimed(due) => {
+                node_ref.store_thread(thread_number());
+                let claim = Claim { registry: self.registry, node: self.node };
+                match due {
+                    // SAFETY: `end_peek` claimed just now.
+                    Due::Run(cause) => unsafe { D::run(&claim, cause) },
+                    // SAFETY: as above.
+                    Due::Take => unsafe { D::discard(&claim) },
+                }
+            }
+            Peeked::Shut => {
+                // SAFETY: claimed just now; the callback stays where it is.
+                unsafe { self.registry.end(self.node) };
+            }
         }
     }
 }

@@ -17,8 +17,8 @@
 //! against a claim on another thread. A claim that meets a peek does not wait (the two might be
 //! one thread): it leaves what it wanted in the word, as *due*, and the peeker does it.
 //!
-//! The drain ends by marking what it left alive as SHUT. A claim to run finds the mark and runs
-//! nothing. As it is part of the same word, no claim can slip past it, and none pays for it.
+//! The drain ends by marking what it left alive as SHUT. A claim to run finds the mark, takes LIVE
+//! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none pays for it.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -111,7 +111,7 @@ impl State {
         loop {
             let shut = found & SHUT != 0;
             let (next, claimed) = match (found & BASE, due) {
-                (LIVE, Due::Run(_)) if shut => (CLAIMED, Claimed::Shut),
+                (LIVE, Due::Run(_)) if shut => (DEAD, Claimed::Shut),
                 (LIVE, _) => (CLAIMED, Claimed::Won),
                 (PEEKED, _) if found & DUE == 0 => (found | due.bits(), Claimed::Lost),
                 _ => return Claimed::Lost,
@@ -146,7 +146,7 @@ impl State {
         loop {
             let (next, peeked) = match Due::in_word(found) {
                 None => (found & !PEEKED, Peeked::Alive),
-                Some(_) if found & SHUT != 0 => (CLAIMED, Peeked::Shut),
+                Some(_) if found & SHUT != 0 => (DEAD, Peeked::Shut),
                 Some(due) => (CLAIMED, Peeked::Claimed(due)),
             };
             // Release and Acquire pair with `claim`, `claim_from` and the next `peek`.
@@ -158,19 +158,17 @@ impl State {
         }
     }
 
-    /// After the callback was run or taken out.
+    /// After the callback was run or taken out, or was to be left where it is.
     pub(crate) fn finish(&self) {
-        debug_assert_eq!(self.0.load(Relaxed) & BASE, CLAIMED, "finished without a claim");
+        debug_assert!(self.0.load(Relaxed) & CLAIMED != 0, "finished without a claim");
         // Relaxed: nobody takes DEAD for leave to touch anything; the lists say who may free.
         self.0.store(DEAD, Relaxed);
     }
 
-    /// From now on a claim to run finds the door shut. Says what somebody was busy with at that
-    /// moment; `None` if it was shut before.
-    pub(crate) fn shut(&self) -> Option<Busy> {
+    /// From now on a claim to run finds the door shut.
+    pub(crate) fn shut(&self) {
         // Relaxed: only the order of the changes to this one word matters.
-        let before = self.0.fetch_or(SHUT, Relaxed);
-        if before & SHUT == 0 { busy(before) } else { None }
+        self.0.fetch_or(SHUT, Relaxed);
     }
 
     /// Live, and no cause has come yet.
@@ -178,29 +176,25 @@ impl State {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
-    /// What somebody is busy with.
-    pub(crate) fn busy(&self) -> Option<Busy> {
-        // A change that changes nothing, in place of a load: it sees the latest value. Relaxed, as
-        // what the other thread did with the callback is no concern of who asks.
-        busy(self.0.fetch_or(0, Relaxed))
+    /// How far a run of the callback has come that was claimed before the door was shut.
+    pub(crate) fn run(&self) -> Option<Run> {
+        // Relaxed: what the other thread did with the callback is no concern of who asks.
+        let word = self.0.load(Relaxed);
+        match (word & BASE, Due::in_word(word)) {
+            (CLAIMED, _) => Some(Run::Begun),
+            (PEEKED, Some(Due::Run(_))) => Some(Run::Due),
+            _ => None,
+        }
     }
 }
 
-fn busy(word: u8) -> Option<Busy> {
-    match word & BASE {
-        PEEKED => Some(Busy::Looking),
-        CLAIMED => Some(Busy::Running),
-        _ => None,
-    }
-}
-
-/// What somebody does with a callback.
+/// How far a run of the callback has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Busy {
-    /// Looks at it.
-    Looking,
-    /// Runs it, or has taken it out.
-    Running,
+pub(crate) enum Run {
+    /// Somebody runs it, or has taken it out.
+    Begun,
+    /// Somebody looks at it, and is to run it after that.
+    Due,
 }
 
 #[cfg(all(test, not(loom)))]
@@ -220,7 +214,7 @@ mod tests {
         assert!(!state.peek());
         state.finish();
         assert_eq!(state.claim(DEATH), Claimed::Lost);
-        assert_eq!(state.busy(), None);
+        assert_eq!(state.run(), None);
     }
 
     #[test]
@@ -231,8 +225,10 @@ mod tests {
             assert_eq!(state.claim(first), Claimed::Lost);
             assert!(!state.is_alive());
             assert_eq!(state.claim(DEATH), Claimed::Lost, "a second cause comes too late");
+            assert_eq!(state.run(), (first != Due::Take).then_some(Run::Due));
             assert_eq!(state.end_peek(), Peeked::Claimed(first));
             assert_eq!(state.claim(DEATH), Claimed::Lost, "the peeker has claimed");
+            assert_eq!(state.run(), Some(Run::Begun));
             state.finish();
         }
     }
@@ -241,7 +237,7 @@ mod tests {
     fn a_peek_is_exclusive_and_leaves_no_trace() {
         let state = State::new();
         assert!(state.peek() && !state.peek());
-        assert_eq!(state.busy(), Some(Busy::Looking));
+        assert_eq!(state.run(), None, "a look is no run");
         assert_eq!(state.end_peek(), Peeked::Alive);
         assert!(state.is_alive());
         assert_eq!(state.claim(DEATH), Claimed::Won);
@@ -250,10 +246,11 @@ mod tests {
     #[test]
     fn a_shut_door_runs_nothing_but_gives_back() {
         let run = State::new();
-        assert_eq!(run.shut(), None);
+        run.shut();
         assert!(run.is_alive());
         assert_eq!(run.claim(DEATH), Claimed::Shut);
         assert!(!run.is_alive());
+        assert_eq!(run.run(), None, "what finds the door shut does not run");
 
         let take = State::new();
         take.shut();
@@ -261,8 +258,7 @@ mod tests {
 
         let peeked = State::new();
         assert!(peeked.peek());
-        assert_eq!(peeked.shut(), Some(Busy::Looking));
-        assert_eq!(peeked.shut(), None, "already shut");
+        peeked.shut();
         assert_eq!(peeked.claim(DEATH), Claimed::Lost);
         assert_eq!(peeked.end_peek(), Peeked::Shut);
         assert!(!peeked.is_alive());

@@ -51,7 +51,7 @@ mod imp {
     }
     static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
-    /// This thread's number: never 0, never given to a second thread of this process.
+    /// This thread's number: never 0, and no other thread's (of the first four billion).
     #[inline]
     pub fn thread_number() -> u32 {
         match NUMBER.get() {
@@ -110,8 +110,8 @@ mod imp {
         }
     }
 
-    /// Whether this is a loom model, in which nothing exits and nothing forks.
-    pub const MODELLED: bool = false;
+    /// Whether this runs in a model of a machine, in which nothing exits and nothing forks.
+    pub const MODELLED: bool = cfg!(miri);
 
     /// A constructor that is `const`, but in a loom model.
     #[macro_export]

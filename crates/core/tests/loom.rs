@@ -51,7 +51,7 @@ unsafe impl Door for TestDoor {
         drop(unsafe { take(claim) });
     }
 
-    fn describe(_: &Node) -> Description {
+    unsafe fn describe(_: NonNull<Node>) -> Description {
         Description { object: "a test", function: "count" }
     }
 

@@ -1,5 +1,6 @@
 //! [`defer`]: a scope guard that also runs when the program ends.
 
+use std::fmt::{self, Debug};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
@@ -53,7 +54,6 @@ where
 /// The guard that [`defer`] gives. It dereferences to its [`Finalizer`].
 ///
 /// `Deferred` without parameters is the [erased](Self::erase) guard, for fields of structs.
-#[derive(Debug)]
 #[must_use = "dropped at once, the guard runs the cleanup at once"]
 pub struct Deferred<A = Erased, F = Erased> {
     finalizer: Finalizer<(), A, F>,
@@ -74,6 +74,12 @@ impl<A, F> Deref for Deferred<A, F> {
 
     fn deref(&self) -> &Self::Target {
         &self.finalizer
+    }
+}
+
+impl<A, F> Debug for Deferred<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Deferred").field(&self.finalizer).finish()
     }
 }
 

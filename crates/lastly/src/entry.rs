@@ -12,7 +12,7 @@
 //! ```
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -144,10 +144,10 @@ pub(crate) unsafe fn release(entry: NonNull<Tied>) {
     let Entry { tied: Tied { holds, .. }, table } = unsafe { entry.cast::<Entry>().as_ref() };
     let free = table.free;
     // A holder that finds itself alone stays alone, and the swap can be spared.
-    let last = holds.load(Acquire) == 1 || holds.fetch_sub(1, Release) == 1;
+    let last = holds.load(Relaxed) == 1 || holds.fetch_sub(1, Release) == 1;
     if last {
-        // Acquire, here and above, pairs with the Release of every other holder's `fetch_sub`:
-        // what they did with the entry comes before its end.
+        // Acquire pairs with the Release of every other holder's `fetch_sub`: what they did with
+        // the entry comes before its end.
         let _ = holds.load(Acquire);
         // SAFETY: this was the last hold, and the table is that of the entry's types.
         unsafe { free(entry) };
@@ -183,14 +183,21 @@ where
         // SAFETY: this function's contract.
         let (function, arguments) = unsafe { take::<F, A>(claim) };
         let report = |problem: Problem<'_>| REGISTRY.report(cause, Self::describe(), problem);
+        let on_panic = |payload: &(dyn Any + Send)| report(Problem::Panic(payload));
         contain(
             || {
                 let result = function(arguments);
-                if let Some(error) = result.failure() {
-                    report(Problem::Error(error));
-                }
+                // Contained on its own: a panic here must not meet one in the drop of the result.
+                contain(
+                    || {
+                        if let Some(error) = result.failure() {
+                            report(Problem::Error(error));
+                        }
+                    },
+                    on_panic,
+                );
             },
-            |payload| report(Problem::Panic(payload)),
+            on_panic,
         );
     }
 
@@ -298,9 +305,9 @@ fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
     unsafe { claim.node().cast::<Entry>().as_ref() }.table
 }
 
-pub(crate) fn describe(node: &Node) -> Description {
-    // SAFETY: every node of this door is the beginning of an entry.
-    let entry = unsafe { NonNull::from(node).cast::<Entry>().as_ref() };
+pub(crate) fn describe(held: &Held) -> Description {
+    // SAFETY: every node of this door is the beginning of an entry, and this one is held.
+    let entry = unsafe { held.0.cast::<Entry>().as_ref() };
     (entry.table.describe)()
 }
 
@@ -317,8 +324,10 @@ unsafe impl Door for RustDoor {
         unsafe { (table(claim).discard)(claim) };
     }
 
-    fn describe(node: &Node) -> Description {
-        describe(node)
+    unsafe fn describe(node: NonNull<Node>) -> Description {
+        // SAFETY: every node of this door is the beginning of an entry, and this one is held.
+        let entry = unsafe { node.cast::<Entry>().as_ref() };
+        (entry.table.describe)()
     }
 
     unsafe fn retain(node: NonNull<Node>) {

@@ -22,6 +22,9 @@
 //! `abort`, `_exit`, a signal's default action, `kill -9`, and any panic in a program built with
 //! `panic = "abort"`. For such an end, call [`drain`] yourself where you can: in a panic hook, say.
 //!
+//! A child that is forked while another thread is inside `exit` inherits the standard library's note
+//! that the process is ending: its own `exit` waits for ever. Let such a child end by `_exit`.
+//!
 //! Thread-locals of the main thread are destroyed before the hook runs, as are the locals of
 //! `main` itself. Objects that live there die at that moment, in the language's order, not newest
 //! first.
@@ -35,25 +38,28 @@ use crate::REGISTRY;
 /// How long the drain waits for callbacks that other threads are running.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
-static WAIT_MILLISECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1000);
+static WAIT_NANOSECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1_000_000_000);
 
 /// Sets how long the drain waits for callbacks that other threads are running when everything else
-/// has run. The resolution is a millisecond.
+/// has run.
 ///
 /// Without end, a program hangs if one of those callbacks never returns: one that calls `exit`
 /// while another thread is in it, for instance.
 pub fn set_wait(wait: Duration) {
-    let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let nanoseconds = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
     // Relaxed: a setting, that orders nothing.
-    WAIT_MILLISECONDS.store(milliseconds, Relaxed);
+    WAIT_NANOSECONDS.store(nanoseconds, Relaxed);
 }
 
 /// Runs now, on this thread, what the end of the program would run, and shuts the door for good.
 ///
 /// For programs that end in a way that does not get here. A second drain runs nothing; it waits, as
 /// long as it would for a callback, for one that is going on on another thread.
+///
+/// To be followed by the end of the program: what is registered after it never runs, and what dies
+/// after it leaks its function and arguments.
 pub fn drain() {
-    REGISTRY.drain(Duration::from_millis(WAIT_MILLISECONDS.load(Relaxed)));
+    REGISTRY.drain(Duration::from_nanos(WAIT_NANOSECONDS.load(Relaxed)));
 }
 
 pub(crate) use hooks::install;

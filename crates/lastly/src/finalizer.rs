@@ -204,7 +204,7 @@ impl<O> Finalizer<O> {
 
 impl<O, A, F> Debug for Finalizer<O, A, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let description = entry::describe(self.held.node());
+        let description = entry::describe(&self.held);
         f.debug_struct("Finalizer")
             .field("object", &format_args!("{}", description.object))
             .field("function", &format_args!("{}", description.function))
