@@ -11,6 +11,7 @@ use crate::{leak, say};
 pub(crate) const SCENES: &[(&str, fn())] = &[
     ("fork", fork_and_exit),
     ("fork-object-dies", object_dies_in_child),
+    ("fork-busy-survivor", busy_survivor),
     ("fork-in-drain", fork_in_drain),
     ("fork-while-creating", fork_while_creating),
     ("fork-while-draining", fork_while_another_thread_drains),
@@ -54,6 +55,30 @@ fn object_dies_in_child() {
     say("the child is gone");
     called.call();
     drop(object);
+}
+
+/// In a child, the thread that forked is a thread like others: its callback is waited for.
+fn busy_survivor() {
+    static EXITING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn exiting() {
+        EXITING.store(true, SeqCst);
+    }
+    leak("of the parent");
+    in_child(|| {
+        let object = Watched::new(1);
+        let slow = |()| {
+            // Newer than lastly's hook, this one runs before that.
+            // SAFETY: registers a function that lives as long as the program.
+            assert_eq!(unsafe { libc::atexit(exiting) }, 0);
+            thread::spawn(|| exit(0));
+            while !EXITING.load(SeqCst) {
+                thread::yield_now();
+            }
+            say("done in the child");
+        };
+        finalize(&object, slow, ()).call();
+        crate::hang();
+    });
 }
 
 fn fork_in_drain() {

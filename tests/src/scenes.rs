@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::process::{abort, exit};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -39,6 +40,11 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("running-elsewhere", running_elsewhere),
     ("hanging-elsewhere", hanging_elsewhere),
     ("registers-elsewhere", registers_elsewhere),
+    ("busy-threads", busy_threads),
+    ("hand-drain-and-return", hand_drain_and_return),
+    ("exit-in-peek-off", exit_in_peek_with_the_flag_off),
+    ("count-to-clock", count_to_clock),
+    ("come-and-go", come_and_go),
     ("late", registered_by_other_threads),
     ("peeked-elsewhere", peeked_elsewhere),
     ("door-shut", door_shut),
@@ -336,6 +342,85 @@ fn registers_elsewhere() {
     exit(0);
 }
 
+/// Threads whose callbacks never pause cannot keep the program from ending, however long the drain
+/// would wait; and as it waits for those that had begun, none is reported as unfinished.
+fn busy_threads() {
+    lastly::exit::set_wait(Duration::from_secs(3600));
+    leak("oldest");
+    for _ in 0..8 {
+        thread::spawn(|| {
+            loop {
+                drop(defer(|()| thread::yield_now(), ()));
+                arrive();
+            }
+        });
+    }
+    wait_for_arrival();
+    exit(0);
+}
+
+/// The program does not end under a drain that another thread began.
+fn hand_drain_and_return() {
+    static RETURNING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn main_has_returned() {
+        RETURNING.store(true, SeqCst);
+    }
+    leak("oldest");
+    leak("older");
+    let slow = |()| {
+        arrive();
+        while !RETURNING.load(SeqCst) {
+            thread::yield_now();
+        }
+        say("slow");
+    };
+    std::mem::forget(defer(slow, ()));
+    // Newer than lastly's hook, it runs before that.
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(main_has_returned) }, 0);
+    thread::spawn(lastly::exit::drain);
+    wait_for_arrival();
+}
+
+fn exit_in_peek_with_the_flag_off() {
+    let object = Watched::new(1);
+    let peeked = finalize(&object, say, "never said");
+    peeked.set_at_exit(false);
+    peeked.peek(|(), _, _| -> () { exit(9) });
+}
+
+/// The order holds where it passes from counting, on one thread, to the clock.
+fn count_to_clock() {
+    leak("oldest");
+    for _ in 0..100_000 {
+        std::mem::forget(defer(|()| (), ()));
+    }
+    leak("older");
+    thread::spawn(|| leak("newer")).join().unwrap();
+    leak("newest");
+}
+
+/// Finalizers that come and go on one object leave no memory behind.
+fn come_and_go() {
+    let allocated = || {
+        // SAFETY: only reads the allocator's statistics.
+        unsafe { libc::mallinfo2() }.uordblks
+    };
+    let object = Watched::new(1);
+    let round = || {
+        for n in 0..1000 {
+            let older = finalize(&object, |_| (), n);
+            let newer = finalize(&object, |_| (), n);
+            newer.call();
+            older.detach();
+        }
+        allocated()
+    };
+    let after_one = round();
+    (0..10).for_each(|_| _ = round());
+    say(&format!("grown by {}", round() - after_one));
+}
+
 /// What other threads register during the drain runs at its end, but not for ever: what they
 /// register while that runs comes too late.
 fn registered_by_other_threads() {
@@ -442,7 +527,7 @@ fn guards_and_exit() {
 /// Threads create and kill while the program ends: each finalizer runs once or, when it came too
 /// late, not at all; nothing crashes and nothing hangs.
 fn exit_while_creating() {
-    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use std::sync::atomic::AtomicU64;
     static CREATED: AtomicU64 = AtomicU64::new(0);
     static RAN: AtomicU64 = AtomicU64::new(0);
     let oldest = Box::leak(Box::new(Watched::new(1)));

@@ -82,6 +82,11 @@ const ENDINGS: &[Ending] = &[
     Ending("running-elsewhere", &["drained first", "finished elsewhere"], Status(0)),
     Ending("hanging-elsewhere", &["drained"], Status(0)),
     Ending("registers-elsewhere", &["registered elsewhere"], Status(0)),
+    Ending("busy-threads", &["oldest"], Status(0)),
+    Ending("hand-drain-and-return", &["main returns", "slow", "older", "oldest"], Status(0)),
+    Ending("exit-in-peek-off", &[], Status(9)),
+    Ending("count-to-clock", &["main returns", "newest", "newer", "older", "oldest"], Status(0)),
+    Ending("come-and-go", &["grown by 0", "main returns"], Status(0)),
     Ending("late", &["main returns", "first", "oldest", "second"], Status(0)),
     Ending("peeked-elsewhere", &["looked", "run by the peeker"], Status(0)),
     Ending(
@@ -113,6 +118,11 @@ const ENDINGS: &[Ending] = &[
     Ending(
         "fork-object-dies",
         &["called", "object died", "the child is gone", "called", "object died", "main returns"],
+        Status(0),
+    ),
+    Ending(
+        "fork-busy-survivor",
+        &["done in the child", "main returns", "of the parent"],
         Status(0),
     ),
     Ending(
@@ -177,9 +187,25 @@ fn what_was_not_finished_at_exit_is_reported_by_name() {
 
 #[test]
 fn a_quiet_end_reports_nothing() {
-    for scene in ["return", "running-elsewhere", "peeked-elsewhere", "exit-in-callback", "fork"] {
+    let quiet = [
+        "return",
+        "at-exit-off",
+        "running-elsewhere",
+        "peeked-elsewhere",
+        "hand-drain-and-return",
+        "exit-in-callback",
+        "exit-in-peek-off",
+        "door-shut",
+        "fork",
+        "fork-in-drain",
+        "fork-busy-survivor",
+    ];
+    for scene in quiet {
         assert_eq!(run(scene).reports(), [""; 0], "{scene}");
     }
+    // What comes too late here is reported; what had begun is waited for.
+    let busy = run("busy-threads");
+    assert!(busy.reports().iter().all(|line| !line.contains("not finished")), "{}", busy.stderr);
 }
 
 #[test]

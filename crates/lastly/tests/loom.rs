@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use lastly::report::{self, Problem};
 use lastly::{Finalizer, Watched, defer, exit, finalize};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc as LoomArc;
 use loom::thread::{self, JoinHandle};
 
 /// How often a callback ran. Not loom's: it is no part of what is explored.
@@ -20,6 +22,10 @@ struct Count(StdArc<AtomicUsize>);
 impl Count {
     fn add(&self) {
         self.0.fetch_add(1, SeqCst);
+    }
+
+    fn run(self) {
+        self.add();
     }
 
     fn get(&self) -> usize {
@@ -307,4 +313,170 @@ fn defer_and_drain() {
         assert_eq!(count.get(), 1);
         there.join().unwrap();
     });
+}
+
+/// A thread number left over from a peek must not make a claim on another thread look like ours.
+#[test]
+fn drain_by_a_thread_that_has_peeked_and_call() {
+    model(|| {
+        let object = StdArc::new(Watched::new(1));
+        let count = Count::default();
+        let finalizer = finalize(&object, |count: Count| count.add(), count.clone());
+        finalizer.set_at_exit(false);
+        finalizer.peek(|_, _, _| ());
+        let there = thread::spawn(move || finalizer.call());
+        drain();
+        let at_drain = count.get();
+        let ran = there.join().unwrap().is_some();
+        assert_eq!(usize::from(ran), at_drain, "nothing runs once the door is shut");
+    });
+}
+
+/// A callback that the drain waits for turns on what the drain has passed over.
+#[test]
+fn drain_and_turn_on_at_its_very_end() {
+    model(|| {
+        let (_object, off, _) = counting();
+        off.set_at_exit(false);
+        // Shared, not owned: a call that finds the door shut leaks what its callback owns.
+        let off = StdArc::new(Mutex::new(Some(off)));
+        let owner = StdArc::new(Watched::new(1));
+        let turn_on = |off: StdArc<Mutex<Option<Finalizer>>>| {
+            off.lock().unwrap().as_ref().unwrap().set_at_exit(true);
+        };
+        let turns_on = finalize(&owner, turn_on, off.clone());
+        turns_on.set_at_exit(false);
+        let other = turns_on.clone();
+        let there = thread::spawn(move || _ = other.call());
+        drain();
+        there.join().unwrap();
+        turns_on.detach();
+        let off = off.lock().unwrap().take().unwrap();
+        off.detach();
+    });
+}
+
+/// The drop of the value comes before the callback, also when a peeker on another thread runs it.
+#[test]
+fn peek_and_death_of_an_object_whose_value_has_a_drop() {
+    struct Value(StdArc<UnsafeCell<u8>>);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            // SAFETY: loom watches that nobody else is here.
+            self.0.with_mut(|value| unsafe { *value = 1 });
+        }
+    }
+    model(|| {
+        let cell = StdArc::new(UnsafeCell::new(0));
+        let object = StdArc::new(Watched::new(Value(cell.clone())));
+        let read = |Shared(cell): Shared<UnsafeCell<u8>>| {
+            // SAFETY: as above.
+            assert_eq!(cell.with(|value| unsafe { *value }), 1);
+        };
+        let finalizer = finalize(&object, read, Shared(cell)).clone();
+        let shared = Shared(object);
+        let there = thread::spawn(move || drop(shared.into_inner()));
+        finalizer.peek(|_, _, _| thread::yield_now());
+        there.join().unwrap();
+        drop(finalizer);
+    });
+}
+
+/// Looks are one after the other: each sees what the one before did through a shared cell.
+#[test]
+fn two_peeks_that_write() {
+    model(|| {
+        let object = StdArc::new(Watched::new(1));
+        let cell = Shared(StdArc::new(UnsafeCell::new(0)));
+        let finalizer = finalize(&object, |cell: Shared<UnsafeCell<u8>>| drop(cell), cell);
+        // SAFETY: loom watches that nobody else is here.
+        let write = |cell: &Shared<UnsafeCell<u8>>| cell.0.with_mut(|value| unsafe { *value += 1 });
+        let other = finalizer.clone();
+        let there = thread::spawn(move || _ = other.peek(|_, _, cell| write(cell)));
+        finalizer.peek(|_, _, cell| write(cell));
+        there.join().unwrap();
+        finalizer.call();
+    });
+}
+
+/// Something that the models share between threads under loom's eyes instead of the compiler's.
+struct Shared<T>(StdArc<T>);
+
+// SAFETY: loom's cells check every access.
+unsafe impl<T> Send for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Not by its field, which a closure would capture alone, without the promise above.
+    fn into_inner(self) -> StdArc<T> {
+        self.0
+    }
+}
+
+/// Everything that a thread can do to a finalizer, or beside it on the same object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Deed {
+    Call,
+    Detach,
+    Peek,
+    LetObjectGo,
+    DropHandle,
+    Create,
+    TurnOff,
+    Drain,
+}
+
+const DEEDS: [Deed; 8] = {
+    use Deed::*;
+    [Call, Detach, Peek, LetObjectGo, DropHandle, Create, TurnOff, Drain]
+};
+
+/// Does it, and says whether the callback was handed back or dropped unrun.
+fn perform(
+    deed: Deed,
+    object: LoomArc<Watched<u8>>,
+    finalizer: Finalizer<(), Count, fn(Count)>,
+) -> bool {
+    match deed {
+        Deed::Call => _ = finalizer.call(),
+        Deed::Detach => return finalizer.detach().is_some(),
+        Deed::Peek => _ = finalizer.peek(|(), _, _| thread::yield_now()),
+        Deed::LetObjectGo => drop(object),
+        Deed::DropHandle => drop(finalizer),
+        Deed::Create => {
+            let count = Count::default();
+            finalize(&*object, Count::run as fn(Count), count.clone()).call();
+            assert!(count.get() <= 1);
+        }
+        Deed::TurnOff => finalizer.set_at_exit(false),
+        Deed::Drain => drain(),
+    }
+    false
+}
+
+/// Every pair of deeds at once, on a finalizer that then loses its object. It ran once, or was
+/// detached, or the door was shut before its object died.
+#[test]
+fn every_pair_of_deeds() {
+    for (index, first) in DEEDS.into_iter().enumerate() {
+        for second in DEEDS.into_iter().skip(index) {
+            model(move || {
+                // Loom's own, so that it sees who was done with the object before it died.
+                let object = LoomArc::new(Watched::new(1));
+                let count = Count::default();
+                // By value, so that the handle keeps no way back to the object.
+                let finalizer = finalize(&*object, Count::run as fn(Count), count.clone());
+                let (there_object, there_finalizer) = (object.clone(), finalizer.clone());
+                let there = thread::spawn(move || perform(first, there_object, there_finalizer));
+                let here = perform(second, object, finalizer.clone());
+                let detached = here | there.join().unwrap();
+                assert!(count.get() + usize::from(detached) <= 1, "{first:?} and {second:?}");
+                let met_a_peek = first == Deed::Peek || second == Deed::Peek;
+                let drained = first == Deed::Drain || second == Deed::Drain;
+                if !detached && !met_a_peek && !drained {
+                    assert_eq!(count.get(), 1, "{first:?} and {second:?}");
+                }
+                assert!(!finalizer.is_alive(), "{first:?} and {second:?}");
+            });
+        }
+    }
 }

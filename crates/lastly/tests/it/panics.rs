@@ -19,7 +19,7 @@ impl Drop for Bomb {
 
 impl Outcome for Bomb {}
 
-/// The ways to die, for an object with these finalizers.
+/// A panic leaves nothing behind that would keep the next object from dying well.
 fn check_still_working(log: &Log) {
     let object = Watched::new(1);
     finalize(&object, log.say("works"), ());
@@ -180,4 +180,44 @@ fn in_the_debug_of_an_error() {
     finalize(&object, |()| Err::<(), _>(Unspeakable), ());
     drop(object);
     assert_eq!(log.take(), ["oldest"]);
+}
+
+/// Two panics that would meet, and abort the process, if they were not contained one by one.
+#[test]
+fn in_the_debug_and_in_the_drop_of_an_error() {
+    struct Terrible;
+    impl std::fmt::Debug for Terrible {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("unspeakable")
+        }
+    }
+    impl Drop for Terrible {
+        fn drop(&mut self) {
+            panic!("undroppable");
+        }
+    }
+    let log = Log::default();
+    let object = Watched::new(1);
+    finalize(&object, log.say("oldest"), ());
+    finalize(&object, |()| Err::<(), _>(Terrible), ());
+    drop(object);
+    assert_eq!(log.take(), ["oldest"]);
+}
+
+/// The hook is replaced while it runs: with its end goes what it owned.
+#[test]
+fn in_the_drop_of_what_a_hook_owned() {
+    let reports = Reports::record();
+    let log = Log::default();
+    let bomb = Bomb("of the hook");
+    lastly::report::set_hook(move |_| {
+        let _ = &bomb;
+        lastly::report::reset_hook();
+    });
+    let object = Watched::new(1);
+    finalize(&object, log.say("oldest"), ());
+    finalize(&object, |()| Err::<(), _>("no luck"), ());
+    drop(object);
+    assert_eq!(log.take(), ["oldest"]);
+    drop(reports);
 }
