@@ -23,8 +23,8 @@ impl Checked {
     }
 }
 
-/// The tests of the library itself, which all the checks run: API, panics, model, threads.
-const IT: [&str; 5] = ["test", "--package", "lastly", "--test", "it"];
+/// The tests of the library itself, which all the checks run: API, panics, model, threads, drain.
+const IT: [&str; 7] = ["test", "--package", "lastly", "--test", "it", "--test", "drain"];
 
 pub(crate) fn loom() -> Result<()> {
     let packages = ["--package", "lastly", "--package", "lastly-core"];

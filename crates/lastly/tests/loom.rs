@@ -250,10 +250,11 @@ fn peek_against(claim: fn(StdArc<Watched<u8>>, Finalizer), runs: usize) {
     model(move || {
         let object = StdArc::new(Watched::new(1));
         let count = Count::default();
-        let finalizer = finalize(&object, |count: Count| count.add(), count.clone());
+        // By value: a look at a shared object would keep it alive for as long.
+        let finalizer = finalize(&*object, |count: Count| count.add(), count.clone());
         let other = finalizer.clone().erase();
         let there = thread::spawn(move || claim(object, other));
-        let seen = finalizer.peek(|_, _, count| {
+        let seen = finalizer.peek(|(), _, count| {
             thread::yield_now();
             assert_eq!(count.get(), 0, "the callback runs after the look");
         });
@@ -373,12 +374,11 @@ fn peek_and_death_of_an_object_whose_value_has_a_drop() {
             // SAFETY: as above.
             assert_eq!(cell.with(|value| unsafe { *value }), 1);
         };
-        let finalizer = finalize(&object, read, Shared(cell)).clone();
+        let finalizer = finalize(&*object, read, Shared(cell));
         let shared = Shared(object);
         let there = thread::spawn(move || drop(shared.into_inner()));
-        finalizer.peek(|_, _, _| thread::yield_now());
+        finalizer.peek(|(), _, _| thread::yield_now());
         there.join().unwrap();
-        drop(finalizer);
     });
 }
 
