@@ -10,8 +10,10 @@
 //!   Threads read it side by side, and it never runs backwards between them: if one creation
 //!   happens before another, its number is smaller. Every reading is greater than every count.
 //!
-//! Two creations that nobody ordered may come out either way. So may two within one tick of the
-//! clock, which is a nanosecond on Linux: less than it takes one thread to hear of another.
+//! Two creations that nobody ordered may come out either way. So may two on different shards within
+//! one tick of the clock. That is a nanosecond to a few tens of them: less than it takes one thread
+//! to hear of another. (A thread that uses two shards, its own and that of an object made by another
+//! thread or by the compiler, takes longer than that for one creation.)
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -2,7 +2,8 @@
 //!
 //! At object death and at exit nobody is there to take a panic or an error, so it is reported.
 //! An explicit call has a caller: it gets the result, the error or the panic, and no report is
-//! made.
+//! made. (A detach through a handle that cannot hand the callback back drops it; a panic there is
+//! reported.)
 
 use std::any::Any;
 use std::fmt::{self, Debug, Display};

@@ -30,7 +30,8 @@
 //!
 //! - A callback runs **at most once**, whatever threads, re-entrant calls and the exit do. It runs
 //!   exactly once if its object dies, it is called, or the program ends by `return` from `main`,
-//!   `exit`, or a panic in `main`, and was not detached.
+//!   `exit`, or a panic in `main`; unless it was detached, or was to be left out at exit. (What a
+//!   look at it changes, [`Finalizer::peek`] tells; what `exit` inside `exit` does, [`exit`].)
 //! - When an object dies, its value is dropped first; then its callbacks run, newest first.
 //! - At exit what is left runs newest first, in the order of creation over all threads.
 //! - A callback that fails never stops another.
@@ -55,7 +56,9 @@
 //!   list of boxes does: a very long one overflows the stack.
 //! - `exit` from a callback ends the callback: what it had yet to do is not done.
 //! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. So
-//!   a child that outlives its parent does not clean up for it.
+//!   a child that outlives its parent does not clean up for it. What another thread was running or
+//!   looking at when the fork happened is dead in the child. A `pthread_atfork` handler that uses
+//!   finalizers itself waits for ever.
 //! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at
 //!   compile time.
 
