@@ -41,21 +41,24 @@ fn main() {
 
 fn speed(effort: &Effort) {
     println!("### Register and fire, the object's birth and death included (ns)\n");
-    println!("| | the only thread | × rust-cc | one of several | two at once | × the only |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| | the only thread | × rust-cc | one of several | × rust-cc | two at once | × the only |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     let contenders = contenders::all();
     // First, while no other thread has registered; the order of creation then costs less.
     let only = rounds(effort.rounds, &contenders, |contender| contender.here(effort.operations));
     let two = rounds(effort.rounds, &contenders, |contender| contender.pair(effort.operations));
     let one = rounds(effort.rounds, &contenders, |contender| contender.alone(effort.operations));
-    let peer = median(&only[contenders::RUST_CC]);
+    let [only_peer, one_peer] = [&only, &one].map(|figures| median(&figures[contenders::RUST_CC]));
     for (index, Contender { name, threads, .. }) in contenders.iter().enumerate() {
         let [only, one, two] = [&only, &one, &two].map(|figures| median(&figures[index]));
         let pair = match threads {
             true => format!("{two:.1} | {}", ratio(two, only)),
             false => "– | –".to_owned(),
         };
-        println!("| {name} | {only:.1} | {} | {one:.1} | {pair} |", ratio(only, peer));
+        let (by_only, by_one) = (ratio(only, only_peer), ratio(one, one_peer));
+        println!("| {name} | {only:.1} | {by_only} | {one:.1} | {by_one} | {pair} |");
     }
     println!();
 }

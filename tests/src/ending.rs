@@ -1,8 +1,6 @@
 //! A program that ends in the way its argument says. Its parent, `tests/endings.rs`, compares
 //! what it prints, how it dies and what it leaves behind with what is promised.
 
-mod forks;
-mod many;
 mod scenes;
 
 use std::io::Write;
@@ -14,15 +12,11 @@ use lastly::{Watched, finalize};
 fn main() {
     let name = std::env::args().nth(1).expect("the name of a scene");
     if name == "many" {
-        many::many(std::env::args().nth(2).and_then(|n| n.parse().ok()).expect("how many"));
+        scenes::many(std::env::args().nth(2).and_then(|n| n.parse().ok()).expect("how many"));
         return say("main returns");
     }
-    let all = || scenes::SCENES.iter().chain(forks::SCENES);
-    let Some((_, scene)) = all().find(|(known, _)| *known == name) else {
-        eprintln!(
-            "no scene `{name}`; there are: {:?}",
-            all().map(|(name, _)| name).collect::<Vec<_>>()
-        );
+    let Some(scene) = scenes::find(&name) else {
+        eprintln!("no scene `{name}` in tests/src/scenes");
         std::process::exit(2);
     };
     scene();

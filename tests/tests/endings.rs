@@ -1,6 +1,6 @@
 //! Every ending of a program, on real processes: exact output, exact status.
 //!
-//! The table below is what GUARANTEES.md tells in words.
+//! GUARANTEES.md tells in words what the table below demands.
 
 mod run;
 
@@ -158,14 +158,14 @@ fn what_failed_at_exit_is_reported() {
     assert_eq!(
         run("failures-in-drain").reports(),
         [
-            "lastly: cleanup of i32 (exit): ending::scenes::failures_in_drain::{{closure}} panicked: oh",
-            "lastly: cleanup of i32 (exit): ending::scenes::failures_in_drain::{{closure}} returned an error: \"no luck\"",
+            "lastly: cleanup of i32 (exit): ending::scenes::drain::failures_in_drain::{{closure}} panicked: oh",
+            "lastly: cleanup of i32 (exit): ending::scenes::drain::failures_in_drain::{{closure}} returned an error: \"no luck\"",
         ]
     );
     assert_eq!(
         run("hook-panics-in-drain").reports(),
         [
-            "lastly: cleanup of i32 (exit): ending::scenes::hook_panics_in_drain::{{closure}} returned an error: \"no luck\"",
+            "lastly: cleanup of i32 (exit): ending::scenes::drain::hook_panics_in_drain::{{closure}} returned an error: \"no luck\"",
             "lastly: the report hook panicked: in the hook",
         ]
     );
@@ -176,7 +176,7 @@ fn what_was_not_finished_at_exit_is_reported_by_name() {
     assert_eq!(
         run("hanging-elsewhere").reports(),
         [
-            "lastly: cleanup of u8 (exit): ending::scenes::hanging_elsewhere::hangs was not finished when the program ended"
+            "lastly: cleanup of u8 (exit): ending::scenes::threads::hanging_elsewhere::hangs was not finished when the program ended"
         ]
     );
     assert_eq!(

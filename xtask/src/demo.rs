@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell::{cargo, root, run};
+use crate::shell::{cargo, run};
 
 /// The endings of `examples/src/bin/workspace.rs`, and what each shows.
 const ENDINGS: [(&str, &str); 5] = [
@@ -17,9 +17,11 @@ const ENDINGS: [(&str, &str); 5] = [
     ("thread", "std::process::exit on another thread"),
 ];
 
+/// The program that the demo runs.
+const PROGRAM: [&str; 4] = ["--package", "lastly-examples", "--bin", "workspace"];
+
 pub(crate) fn demo() -> Result<()> {
-    let package = ["build", "--quiet", "--package", "lastly-examples", "--bin", "workspace"];
-    run(&mut cargo(&package))?;
+    run(cargo(&["build", "--quiet"]).args(PROGRAM))?;
     println!("A temporary directory is tied to an object. It goes when …\n");
     for (ending, words) in ENDINGS {
         let path = play(ending)?;
@@ -31,13 +33,14 @@ pub(crate) fn demo() -> Result<()> {
 
 /// Lets the program make its directory, looks, lets it end, looks again.
 fn play(ending: &str) -> Result<String> {
-    let mut child = Command::new(root().join("target/debug/workspace"))
-        .arg(ending)
+    let mut child = cargo(&["run", "--quiet"])
+        .args(PROGRAM)
+        .args(["--", ending])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .context("the example was built")?;
+        .context("cannot start the example")?;
     let mut lines = BufReader::new(child.stdout.take().context("piped")?).lines();
     let path = lines.next().context("the program says where it works")??;
     ensure!(Path::new(&path).is_dir(), "{ending}: {path} is not there before");

@@ -25,7 +25,7 @@ const STEPS: &[Step] = &[
     step!("clippy", clippy()),
     step!("tests", run(&mut cargo(&["test", "--workspace", "--exclude", "lastly-bench"]))),
     step!("documentation", documentation()),
-    step!("loom: every interleaving", checks::loom()),
+    step!("loom: what two threads can do to each other", checks::loom()),
     step!("the demo", demo::demo()),
 ];
 
@@ -46,9 +46,13 @@ pub(crate) fn test(full: bool) -> Result<()> {
     for (index, Step { name, run }) in steps.iter().enumerate() {
         println!("\n[{}/{}] {name}", index + 1, steps.len());
         let begin = Instant::now();
-        match run()? {
-            Checked::Passed => println!("[{name}: passed in {:.1?}]", begin.elapsed()),
-            Checked::Lacking(what) => {
+        match run() {
+            Ok(Checked::Passed) => println!("[{name}: passed in {:.1?}]", begin.elapsed()),
+            Err(error) => {
+                println!("\n{} passed, 1 failed", index - lacking.len());
+                return Err(error.context(format!("step {}, {name}", index + 1)));
+            }
+            Ok(Checked::Lacking(what)) => {
                 println!("[{name}: NOT RUN, it needs {what}]");
                 lacking.push(name);
             }

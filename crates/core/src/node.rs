@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::state::State;
-use crate::sync::{AtomicBool, AtomicU32, UnsafeCell, constructor};
+use crate::sync::{AtomicBool, AtomicU32, MODELLED, UnsafeCell, constructor};
 
 /// The engine's part of a finalizer. Shared by whoever holds the finalizer; freed by its door.
 pub struct Node {
@@ -24,6 +24,9 @@ pub struct Node {
     at_exit: AtomicBool,
     shard: u8,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(MODELLED || size_of::<Node>() == 32);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Links {

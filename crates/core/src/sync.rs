@@ -2,7 +2,7 @@
 //!
 //! Everything that two threads may touch at once goes through the names in this file: atomics,
 //! cells, the memory of nodes, waiting, and "which thread am I". Built with `--cfg loom` they are
-//! loom's, and the very code that ships is explored in every interleaving. No other file of the
+//! loom's, and the very code that ships is model-checked. No other file of the
 //! engine, or of the Rust door, knows which of the two it got.
 
 pub use imp::*;

@@ -26,6 +26,8 @@ use crate::outcome::Outcome;
 /// # std::io::Result::Ok(())
 /// ```
 ///
+/// Give the guard a name: `let _ = defer(…)` drops it, and so runs the cleanup, at once.
+///
 /// Call it early with [`call`](Finalizer::call), which gives the result; cancel it with
 /// [`detach`](Finalizer::detach), which gives back function and arguments (`scopeguard`'s
 /// `into_inner`); look with [`peek`](Finalizer::peek).
@@ -41,7 +43,6 @@ use crate::outcome::Outcome;
 ///
 /// The guard does not dereference to its arguments, as `scopeguard`'s does: the end of the program
 /// may take them at any moment, on any thread. Share them (an `Arc`), or [`peek`](Finalizer::peek).
-#[must_use = "dropped at once, the guard runs the cleanup at once; bind it to a name, `let _guard = …`"]
 pub fn defer<F, A, R>(function: F, arguments: A) -> Deferred<A, F>
 where
     F: FnOnce(A) -> R + Send + 'static,
@@ -54,7 +55,7 @@ where
 /// The guard that [`defer`] gives. It dereferences to its [`Finalizer`].
 ///
 /// `Deferred` without parameters is the [erased](Self::erase) guard, for fields of structs.
-#[must_use = "dropped at once, the guard runs the cleanup at once"]
+#[must_use = "dropped at once, it runs the cleanup at once, and `let _ = …` drops it too: write `let _guard = …`"]
 pub struct Deferred<A = Erased, F = Erased> {
     finalizer: Finalizer<(), A, F>,
 }

@@ -3,7 +3,7 @@
 //! The first finalizer registers a hook with the C library's `atexit`. So the drain runs on return
 //! from `main`, on [`std::process::exit`] from any thread, and after a panic in `main`: newest
 //! first, on the thread that ends the program. What callbacks register meanwhile runs next. Then
-//! the door is shut: a later call returns nothing and runs nothing.
+//! *the door is shut*: a later call returns nothing and runs nothing.
 //!
 //! # Callbacks that other threads are running
 //!
@@ -43,7 +43,7 @@ static WAIT_NANOSECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1_0
 /// Sets how long the drain waits for callbacks that other threads are running when everything else
 /// has run.
 ///
-/// Without end, a program hangs if one of those callbacks never returns: one that calls `exit`
+/// With an unlimited wait, a program hangs if one of those callbacks never returns: one that calls `exit`
 /// while another thread is in it, for instance.
 pub fn set_wait(wait: Duration) {
     let nanoseconds = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);

@@ -55,6 +55,8 @@ where
 }
 
 /// Stands for a type that an [erased](Finalizer::erase) handle no longer knows.
+///
+/// If the compiler expected `Erased` and found something else, an `.erase()` is missing.
 #[derive(Debug)]
 pub struct Erased(());
 
@@ -105,6 +107,9 @@ impl<O, A, F> Finalizer<O, A, F> {
 
     /// A handle without the types of function and arguments, for the fields of a struct. It is
     /// `Send` and `Sync`, and keeps no way back to the object.
+    ///
+    /// Not knowing the types, its [`call`](Finalizer::<O>::call) says only whether the callback
+    /// failed, its [`detach`](Finalizer::<O>::detach) drops what it held, and it cannot peek.
     ///
     /// ```
     /// use lastly::{Finalizer, Watched, finalize};

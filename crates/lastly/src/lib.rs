@@ -23,15 +23,15 @@
 //!   and gives a handle, the [`Finalizer`]: call, detach, peek, alive, at exit or not.
 //! - [`defer`] is a scope guard that also runs at exit.
 //! - [`exit`] is the end of the program: newest first, over all threads.
-//! - [`report`] is where failures go that nobody is there to take: a panic, or an `Err` (what
-//!   counts as one says [`Outcome`]).
+//! - [`report`] is where failures go that nobody is there to take: a panic, or an `Err` (see
+//!   [`Outcome`] for what counts as one).
 //!
 //! # What is promised
 //!
 //! - A callback runs **at most once**, whatever threads, re-entrant calls and the exit do. It runs
 //!   exactly once if its object dies, it is called, or the program ends by `return` from `main`,
-//!   `exit`, or a panic in `main`; unless it was detached, or was to be left out at exit. (What a
-//!   look at it changes, [`Finalizer::peek`] tells; what `exit` inside `exit` does, [`exit`].)
+//!   `exit`, or a panic in `main`; unless it was detached, or was to be left out at exit. (See
+//!   [`Finalizer::peek`] for what a look at it changes, [`exit`] for `exit` inside `exit`.)
 //! - When an object dies, its value is dropped first; then its callbacks run, newest first.
 //! - At exit what is left runs newest first, in the order of creation over all threads.
 //! - A callback that fails never stops another.

@@ -34,8 +34,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a callback cannot return `{Self}`",
-    label = "lastly does not know whether a `{Self}` tells of a failure",
-    note = "to ignore it, wrap the function: `|arguments| {{ function(arguments); }}`"
+    label = "lastly does not know whether a `{Self}` counts as a failure",
+    note = "to ignore it, wrap the function: `|arguments| -> () {{ function(arguments); }}`"
 )]
 pub trait Outcome {
     /// The error, if this is a failure.

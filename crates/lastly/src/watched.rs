@@ -9,7 +9,8 @@ use crate::ties::Ties;
 /// A value whose death runs finalizers.
 ///
 /// It wraps any value of any crate and works wherever the value would: by value, in a `Box`, `Rc`
-/// or `Arc`, in a `static`, in a struct, in somebody else's smart pointer. When it dies, **the
+/// or `Arc`, in a `static`, in a struct, in somebody else's smart pointer; and it may be moved at
+/// any time, also with finalizers tied to it. When it dies, **the
 /// value is dropped first**, then its finalizers' callbacks run, newest first, on the thread that
 /// dropped it; also when the drop of the value panics.
 ///

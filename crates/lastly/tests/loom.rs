@@ -1,4 +1,5 @@
-//! Every interleaving of what threads can do to a finalizer: the shipped code under loom.
+//! What threads can do to a finalizer, in every interleaving with up to five preemptions: the
+//! shipped code under loom.
 //!
 //! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
 //! once, or was handed back once; nothing leaked (loom tracks the memory of nodes) and no cell
@@ -418,7 +419,7 @@ impl<T> Shared<T> {
 
 /// Everything that a thread can do to a finalizer, or beside it on the same object.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Deed {
+enum Operation {
     Call,
     Detach,
     Peek,
@@ -429,40 +430,40 @@ enum Deed {
     Drain,
 }
 
-const DEEDS: [Deed; 8] = {
-    use Deed::*;
+const OPERATIONS: [Operation; 8] = {
+    use Operation::*;
     [Call, Detach, Peek, LetObjectGo, DropHandle, Create, TurnOff, Drain]
 };
 
 /// Does it, and says whether the callback was handed back or dropped unrun.
 fn perform(
-    deed: Deed,
+    operation: Operation,
     object: LoomArc<Watched<u8>>,
     finalizer: Finalizer<(), Count, fn(Count)>,
 ) -> bool {
-    match deed {
-        Deed::Call => _ = finalizer.call(),
-        Deed::Detach => return finalizer.detach().is_some(),
-        Deed::Peek => _ = finalizer.peek(|(), _, _| thread::yield_now()),
-        Deed::LetObjectGo => drop(object),
-        Deed::DropHandle => drop(finalizer),
-        Deed::Create => {
+    match operation {
+        Operation::Call => _ = finalizer.call(),
+        Operation::Detach => return finalizer.detach().is_some(),
+        Operation::Peek => _ = finalizer.peek(|(), _, _| thread::yield_now()),
+        Operation::LetObjectGo => drop(object),
+        Operation::DropHandle => drop(finalizer),
+        Operation::Create => {
             let count = Count::default();
             finalize(&*object, Count::run as fn(Count), count.clone()).call();
             assert!(count.get() <= 1);
         }
-        Deed::TurnOff => finalizer.set_at_exit(false),
-        Deed::Drain => drain(),
+        Operation::TurnOff => finalizer.set_at_exit(false),
+        Operation::Drain => drain(),
     }
     false
 }
 
-/// Every pair of deeds at once, on a finalizer that then loses its object. It ran once, or was
+/// Every pair of operations at once, on a finalizer that then loses its object. It ran once, or was
 /// detached, or the door was shut before its object died.
 #[test]
-fn every_pair_of_deeds() {
-    for (index, first) in DEEDS.into_iter().enumerate() {
-        for second in DEEDS.into_iter().skip(index) {
+fn every_pair_of_operations() {
+    for (index, first) in OPERATIONS.into_iter().enumerate() {
+        for second in OPERATIONS.into_iter().skip(index) {
             model(move || {
                 // Loom's own, so that it sees who was done with the object before it died.
                 let object = LoomArc::new(Watched::new(1));
@@ -474,8 +475,8 @@ fn every_pair_of_deeds() {
                 let here = perform(second, object, finalizer.clone());
                 let detached = here | there.join().unwrap();
                 assert!(count.get() + usize::from(detached) <= 1, "{first:?} and {second:?}");
-                let met_a_peek = first == Deed::Peek || second == Deed::Peek;
-                let drained = first == Deed::Drain || second == Deed::Drain;
+                let met_a_peek = first == Operation::Peek || second == Operation::Peek;
+                let drained = first == Operation::Drain || second == Operation::Drain;
                 if !detached && !met_a_peek && !drained {
                     assert_eq!(count.get(), 1, "{first:?} and {second:?}");
                 }

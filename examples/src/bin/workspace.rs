@@ -1,6 +1,6 @@
 //! A temporary directory that is tied to an object, and goes with it however the program ends.
 //!
-//! `cargo run --bin workspace -- drop` (or `call`, `panic`, `exit`, `thread`)
+//! `cargo run --bin workspace -- drop` (or `call`, `panic`, `exit`, `thread`), then press Enter.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,10 @@ impl Workspace {
 
 fn main() -> io::Result<()> {
     let ending = std::env::args().nth(1).unwrap_or_default();
+    if !["drop", "call", "panic", "exit", "thread"].contains(&ending.as_str()) {
+        eprintln!("how shall it end? drop, call, panic, exit or thread");
+        std::process::exit(2);
+    }
     let workspace = Workspace::new()?;
     std::fs::write(workspace.path().join("data"), "half a result")?;
     println!("{}", workspace.path().display());
@@ -53,8 +57,7 @@ fn main() -> io::Result<()> {
         }
         "panic" => panic!("something went wrong"),
         "exit" => std::process::exit(1), // runs no destructor
-        "thread" => _ = std::thread::spawn(|| std::process::exit(1)).join(),
-        other => eprintln!("unknown ending `{other}`: drop, call, panic, exit or thread"),
+        _ => _ = std::thread::spawn(|| std::process::exit(1)).join(),
     }
     println!("still there: {}", path.exists());
     Ok(())

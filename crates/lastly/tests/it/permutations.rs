@@ -105,13 +105,18 @@ fn permute(steps: &mut [Step], fixed: usize, check: &mut impl FnMut(&[Step])) {
 
 #[test]
 fn every_order_of_every_step() {
-    let mut checked = 0;
+    // One in forty where each step costs a hundred times as much.
+    let stride = if cfg!(any(miri, lastly_slow)) { 40 } else { 1 };
+    let (mut orders, mut checked) = (0, 0);
     permute(&mut STEPS.clone(), 0, &mut |steps| {
+        orders += 1;
         for neighbour_is_newer in [false, true] {
-            let actual = actual(steps, neighbour_is_newer);
-            assert_eq!(actual, expected(steps, neighbour_is_newer), "{steps:?}");
-            checked += 1;
+            if orders % stride == 0 {
+                let actual = actual(steps, neighbour_is_newer);
+                assert_eq!(actual, expected(steps, neighbour_is_newer), "{steps:?}");
+                checked += 1;
+            }
         }
     });
-    assert_eq!(checked, 2 * 5040);
+    assert_eq!((orders, checked), (5040, 2 * 5040 / stride));
 }

@@ -1,0 +1,16 @@
+//! The scenes, by what they are about.
+
+mod drain;
+mod forks;
+mod many;
+mod plain;
+mod threads;
+
+pub(crate) use many::many;
+
+/// Finds a scene by its name.
+pub(crate) fn find(name: &str) -> Option<fn()> {
+    let all = [plain::SCENES, drain::SCENES, threads::SCENES, forks::SCENES];
+    let mut scenes = all.into_iter().flatten();
+    scenes.find(|(known, _)| *known == name).map(|(_, scene)| *scene)
+}
