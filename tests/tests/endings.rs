@@ -88,6 +88,12 @@ const ENDINGS: &[Ending] = &[
     Ending("count-to-clock", &["main returns", "newest", "newer", "older", "oldest"], Status(0)),
     Ending("come-and-go", &["grown by 0", "main returns"], Status(0)),
     Ending("late", &["main returns", "first", "oldest", "second"], Status(0)),
+    Ending("late-and-peeked", &["main returns", "run by the peeker"], Status(0)),
+    Ending(
+        "reported-by-hand-drain",
+        &["main returns", "reported: was not finished when the program ended"],
+        Status(0),
+    ),
     Ending("peeked-elsewhere", &["looked", "run by the peeker"], Status(0)),
     Ending(
         "door-shut",
@@ -192,6 +198,7 @@ fn a_quiet_end_reports_nothing() {
         "at-exit-off",
         "running-elsewhere",
         "peeked-elsewhere",
+        "late-and-peeked",
         "hand-drain-and-return",
         "exit-in-callback",
         "exit-in-peek-off",

@@ -35,7 +35,7 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
-    /// Explore the interleavings of the threads of the models, up to five preemptions.
+    /// Explore the interleavings of the threads of the models, up to four preemptions.
     Loom,
     /// Run the tests under AddressSanitizer (needs a nightly toolchain).
     Asan,

@@ -11,8 +11,8 @@
 //!    long as they go on: threads that never stop registering must neither keep older finalizers
 //!    from running nor the program from ending.
 //! 5. The door shuts: every node left is marked, and a later claim to run it finds the mark. What
-//!    other threads had begun until then is waited for as well. What is still running, or came too
-//!    late to run, is reported.
+//!    came too late to run is reported. What other threads had begun until then is waited for as
+//!    well, and reported if it is still running.
 
 use std::mem;
 use std::ptr::NonNull;
@@ -32,8 +32,10 @@ enum Rest {
     Pending { late: bool },
     /// Other threads are still busy with callbacks.
     Busy,
-    /// The door is shut.
-    Shut,
+    /// The door is shut now.
+    Closing,
+    /// What others had begun has come to its end, or they were waited for long enough.
+    Over,
 }
 
 impl<D: Door> Registry<D> {
@@ -63,10 +65,13 @@ impl<D: Door> Registry<D> {
                     back_off(round);
                     round += 1;
                 }
-                Rest::Shut => break,
+                Rest::Closing => self.report_all(Place::Late),
+                Rest::Over => break,
             }
         }
-        self.report_unfinished();
+        self.report_all(Place::Unfinished);
+        // Last, as the program may end as soon as another thread sees it.
+        self.shards[0].lock().phase = Phase::Shut;
     }
 
     /// False if a drain has begun before.
@@ -136,18 +141,16 @@ impl<D: Door> Registry<D> {
                 unsafe { shard.shift_all(Place::Late, Place::Pending) };
                 return Rest::Pending { late: true };
             }
-            // From here on nothing begins any more, so that the wait below has an end.
+            // From here on no run begins any more, so that the wait below has an end.
             self.mark(&mut shard);
             shard.phase = Phase::Closing { thread: me };
+            return Rest::Closing;
         }
-        if busy(shard.list(Place::Unfinished)) {
-            return Rest::Busy;
-        }
-        shard.phase = Phase::Shut;
-        Rest::Shut
+        if busy(shard.list(Place::Unfinished)) { Rest::Busy } else { Rest::Over }
     }
 
-    /// Marks every node as shut, and picks out those that may have to be reported.
+    /// Marks every node as shut, and picks out what may have to be reported: what came too late
+    /// stays where it is, what is not finished gets a list of its own.
     fn mark(&self, shard: &mut Shard) {
         // SAFETY: the lock is held.
         unsafe { shard.shift_all(Place::Late, Place::Aside) };
@@ -158,10 +161,13 @@ impl<D: Door> Registry<D> {
             // SAFETY: as above.
             let node_ref = unsafe { node.as_ref() };
             node_ref.state.shut();
-            if self.problem(node_ref).is_some() {
-                // SAFETY: the lock is held; the registry keeps its hold.
-                unsafe { shard.shift(node, Place::Unfinished) };
-            }
+            let place = match self.problem(node_ref) {
+                Some(Problem::TooLate) => Place::Late,
+                Some(_) => Place::Unfinished,
+                None => continue,
+            };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { shard.shift(node, place) };
         }
     }
 
@@ -180,21 +186,17 @@ impl<D: Door> Registry<D> {
     /// Whether another thread is to bring a run of this node to its end. Under the lock.
     fn runs_elsewhere(&self, node: &Node) -> bool {
         let thread = node.thread();
-        // 0: claimed just now; when inherited, by a thread that does not exist here.
+        // 0: claimed just now; when inherited, most likely before the fork, by a thread that does not
+        // exist here. (A claim in the child that has come just this far is missed.)
         let gone =
             if thread == 0 { self.is_inherited(node) } else { self.inherited.thread(thread) };
         node.state.run().is_some() && thread != thread_number() && !gone
     }
 
-    /// A parent's. Under the lock.
-    fn is_inherited(&self, node: &Node) -> bool {
-        // SAFETY: under the lock.
-        self.inherited.node(unsafe { sequence_of(node) })
-    }
-
-    fn report_unfinished(&self) {
-        while let Some((node, problem)) = self.next_unfinished() {
-            // SAFETY: `next_unfinished` took a hold for us.
+    /// Reports what `mark` put into this list.
+    fn report_all(&self, place: Place) {
+        while let Some((node, problem)) = self.next_to_report(place) {
+            // SAFETY: `next_to_report` took a hold for us.
             let description = unsafe { D::describe(node) };
             self.report(Cause::Exit, description, problem);
             // SAFETY: the hold is ours, and nothing is locked.
@@ -203,15 +205,18 @@ impl<D: Door> Registry<D> {
     }
 
     /// One more node to report, with a hold for the caller.
-    fn next_unfinished(&self) -> Option<(NonNull<Node>, Problem<'static>)> {
+    fn next_to_report(&self, place: Place) -> Option<(NonNull<Node>, Problem<'static>)> {
         let mut shard = self.shards[0].lock();
         loop {
-            let node = shard.list(Place::Unfinished).newest()?;
+            let node = shard.list(place).newest()?;
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Aside) };
-            // Once more, as it may have come to its end meanwhile.
             // SAFETY: the node is in a list, so the registry has a hold on it.
-            if let Some(problem) = self.problem(unsafe { node.as_ref() }) {
+            let node_ref = unsafe { node.as_ref() };
+            // Once more, as it may have come to its end meanwhile.
+            if let Some(problem) = self.problem(node_ref) {
+                // What is reported as not having run is not to run later.
+                node_ref.state.shut_for_good();
                 // SAFETY: the registry has a hold.
                 unsafe { D::retain(node) };
                 return Some((node, problem));

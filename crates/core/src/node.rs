@@ -100,7 +100,8 @@ impl Node {
     }
 
     pub(crate) fn thread(&self) -> u32 {
-        // Relaxed: readers look for their own number, which nobody else writes.
+        // Relaxed: its own number a reader finds only if it wrote it; a number that is yet to come
+        // reads as 0, which is as good as another's.
         self.thread.load(Relaxed)
     }
 

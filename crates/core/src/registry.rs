@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use crate::inherited::Inherited;
-use crate::list::{List, place_of};
+use crate::list::{List, place_of, sequence_of};
 use crate::lock::{Guard, Lock};
 use crate::node::{Node, Place};
 use crate::order::Order;
@@ -99,10 +99,10 @@ pub(crate) enum Phase {
     Merged,
     /// The first shard, while this thread drains.
     Draining { thread: u32 },
-    /// The first shard, when nothing is left to run and this thread waits for what other threads
-    /// had begun: every node is marked as shut, and so is every new one.
+    /// The first shard, when the door is shut: every node is marked, and so is every new one. This
+    /// thread waits for what others had begun before that, and reports.
     Closing { thread: u32 },
-    /// The first shard, after the drain: nothing runs any more.
+    /// The first shard, after the drain.
     Shut,
 }
 
@@ -192,7 +192,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: the lock is held.
         node_ref.sequence.with_mut(|it| unsafe { *it = sequence });
         let place = match shard.phase {
-            Phase::Open | Phase::Merged => Place::Pending,
+            Phase::Open => Place::Pending,
             phase => Self::place_at_the_end(phase, node_ref),
         };
         // SAFETY: the lock is held, and the registry has a hold.
@@ -269,7 +269,10 @@ impl<D: Door> Registry<D> {
         node_ref.store_at_exit(on);
         // SAFETY: the lock is held.
         let passed_over = unsafe { place_of(node_ref) } == Place::Aside;
-        if turned_on && passed_over && matches!(shard.phase, Phase::Draining { .. }) {
+        // Only what can run: one that the drain would pass over again must not keep it going.
+        let can_run = node_ref.is_alive() && !self.is_inherited(node_ref);
+        let draining = matches!(shard.phase, Phase::Draining { .. });
+        if turned_on && passed_over && can_run && draining {
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Pending) };
         }
@@ -288,6 +291,12 @@ impl<D: Door> Registry<D> {
         let _shard = self.lock(node.shard());
         // SAFETY: the lock is held.
         work(unsafe { place_of(node) } == Place::Nowhere)
+    }
+
+    /// Whether the node is a parent's. Under the lock that guards it.
+    pub(crate) fn is_inherited(&self, node: &Node) -> bool {
+        // SAFETY: under the lock.
+        self.inherited.node(unsafe { sequence_of(node) })
     }
 
     /// Reports a failure through the one hook.

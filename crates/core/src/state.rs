@@ -165,9 +165,17 @@ impl State {
         self.0.store(DEAD, Relaxed);
     }
 
-    /// From now on a claim to run finds the door shut.
+    /// From now on a claim to run finds the door shut. A run that is due when a look ends is left
+    /// due: it was claimed before.
     pub(crate) fn shut(&self) {
+        let shut = |word| (run(word) != Some(Run::Due)).then_some(word | SHUT);
         // Relaxed: only the order of the changes to this one word matters.
+        _ = self.0.fetch_update(Relaxed, Relaxed, shut);
+    }
+
+    /// From now on nothing runs, not even what is due.
+    pub(crate) fn shut_for_good(&self) {
+        // Relaxed: as above.
         self.0.fetch_or(SHUT, Relaxed);
     }
 
@@ -176,15 +184,18 @@ impl State {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
-    /// How far a run of the callback has come that was claimed before the door was shut.
+    /// How far a run of the callback has come, if one was claimed.
     pub(crate) fn run(&self) -> Option<Run> {
         // Relaxed: what the other thread did with the callback is no concern of who asks.
-        let word = self.0.load(Relaxed);
-        match (word & BASE, Due::in_word(word)) {
-            (CLAIMED, _) => Some(Run::Begun),
-            (PEEKED, Some(Due::Run(_))) => Some(Run::Due),
-            _ => None,
-        }
+        run(self.0.load(Relaxed))
+    }
+}
+
+fn run(word: u8) -> Option<Run> {
+    match (word & BASE, Due::in_word(word)) {
+        (CLAIMED, _) => Some(Run::Begun),
+        (PEEKED, Some(Due::Run(_))) => Some(Run::Due),
+        _ => None,
     }
 }
 
@@ -262,5 +273,17 @@ mod tests {
         assert_eq!(peeked.claim(DEATH), Claimed::Lost);
         assert_eq!(peeked.end_peek(), Peeked::Shut);
         assert!(!peeked.is_alive());
+
+        let due = State::new();
+        assert!(due.peek());
+        assert_eq!(due.claim(DEATH), Claimed::Lost);
+        due.shut();
+        assert_eq!(due.end_peek(), Peeked::Claimed(DEATH), "what was due before is owed");
+
+        let lost = State::new();
+        assert!(lost.peek());
+        assert_eq!(lost.claim(DEATH), Claimed::Lost);
+        lost.shut_for_good();
+        assert_eq!(lost.end_peek(), Peeked::Shut);
     }
 }

@@ -100,7 +100,7 @@ fn fire(registry: &TestRegistry, counting: &LoomArc<Counting>) {
 
 fn model(scenario: impl Fn(TestRegistry) + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(5);
+    builder.preemption_bound = Some(4);
     builder.max_branches = 20_000;
     builder.check(move || scenario(LoomArc::new(Registry::new())));
 }

@@ -279,16 +279,6 @@ pub(crate) unsafe fn look_at<F, A, R>(entry: NonNull<Tied>, look: impl FnOnce(&F
     })
 }
 
-/// Drops the callback, unrun.
-///
-/// # Safety
-///
-/// Nothing was taken out under this claim before.
-pub(crate) unsafe fn discard(claim: Claim<'_, RustDoor>) {
-    // SAFETY: this function's contract, and the table is that of the entry's types.
-    unsafe { RustDoor::discard(&claim) };
-}
-
 /// Runs the callback for a caller who does not know its types.
 ///
 /// # Safety
@@ -306,9 +296,8 @@ fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
 }
 
 pub(crate) fn describe(held: &Held) -> Description {
-    // SAFETY: every node of this door is the beginning of an entry, and this one is held.
-    let entry = unsafe { held.0.cast::<Entry>().as_ref() };
-    (entry.table.describe)()
+    // SAFETY: this hold.
+    unsafe { RustDoor::describe(held.0.cast()) }
 }
 
 // SAFETY: `holds` counts as asked; `untie` changes a few links.

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use lastly_core::{Cause, Claim, Due};
+use lastly_core::{Cause, Claim, Door, Due, Registry};
 
 use crate::entry::{self, Held, Named, RustDoor, Value, look_at, take};
 use crate::object::{Object, Reach};
@@ -202,7 +202,7 @@ impl<O> Finalizer<O> {
     pub fn detach(&self) -> bool {
         let Some(claim) = self.claim(Due::Take) else { return false };
         // SAFETY: claimed just now.
-        unsafe { entry::discard(claim) };
+        unsafe { RustDoor::discard(&claim) };
         true
     }
 }
@@ -236,7 +236,7 @@ where
     /// A finalizer that is in no object's list.
     pub(crate) fn of_scope(function: F, arguments: A) -> Self {
         exit::install();
-        let shard = lastly_core::Registry::<RustDoor>::shard_of_this_thread();
+        let shard = Registry::<RustDoor>::shard_of_this_thread();
         let held = Held::new::<Scope, F, A, R>(shard, function, arguments);
         // SAFETY: new, and made with a hold for the registry.
         unsafe { REGISTRY.insert(held.tied().cast(), || ()) };
@@ -249,7 +249,7 @@ impl<A, F> Finalizer<(), A, F> {
     pub(crate) fn fire(&self) {
         if let Some(claim) = self.claim(Due::Run(Cause::ObjectDied)) {
             // SAFETY: claimed just now.
-            unsafe { <RustDoor as lastly_core::Door>::run(&claim, Cause::ObjectDied) };
+            unsafe { RustDoor::run(&claim, Cause::ObjectDied) };
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What threads can do to a finalizer, in every interleaving with up to five preemptions: the
+//! What threads can do to a finalizer, in every interleaving with up to four preemptions: the
 //! shipped code under loom.
 //!
 //! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
@@ -36,7 +36,7 @@ impl Count {
 
 fn model(scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(5);
+    builder.preemption_bound = Some(4);
     builder.max_branches = 20_000;
     builder.check(move || {
         report::set_hook(|report| match report.problem {

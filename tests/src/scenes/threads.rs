@@ -10,6 +10,7 @@ use std::time::Duration;
 use lastly::Watched;
 use lastly::defer;
 use lastly::finalize;
+use lastly::report;
 
 use crate::arrive;
 use crate::hang;
@@ -24,6 +25,8 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("busy-threads", busy_threads),
     ("hand-drain-and-return", hand_drain_and_return),
     ("late", registered_by_other_threads),
+    ("late-and-peeked", late_and_peeked),
+    ("reported-by-hand-drain", reported_by_a_hand_drain),
     ("peeked-elsewhere", peeked_elsewhere),
     ("exit-while-creating", exit_while_creating),
 ];
@@ -187,4 +190,61 @@ fn exit_while_creating() {
     }
     wait_for_arrival();
     exit(0);
+}
+
+/// A run that is due when a look ends is owed, also when the door was shut meanwhile.
+fn late_and_peeked() {
+    fn door_is_shut() -> bool {
+        defer(|()| (), ()).call().is_none()
+    }
+    fn in_the_last_round(_: ()) {
+        thread::spawn(|| {
+            let guard = defer(say, "run by the peeker");
+            let handle = guard.clone();
+            handle.peek(|(), _, _| {
+                drop(guard);
+                arrive();
+                while !door_is_shut() {
+                    thread::yield_now();
+                }
+            });
+        });
+        wait_for_arrival();
+    }
+    let register_elsewhere = |()| {
+        let register = || std::mem::forget(defer(in_the_last_round, ()));
+        thread::spawn(register).join().unwrap();
+    };
+    std::mem::forget(defer(register_elsewhere, ()));
+}
+
+/// The program does not end under a report of a drain that another thread began.
+fn reported_by_a_hand_drain() {
+    static RETURNING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn main_has_returned() {
+        RETURNING.store(true, SeqCst);
+    }
+    static HANGS: AtomicBool = AtomicBool::new(false);
+    let hangs = |()| {
+        HANGS.store(true, SeqCst);
+        hang();
+    };
+    thread::spawn(move || drop(defer(hangs, ())));
+    while !HANGS.load(SeqCst) {
+        thread::yield_now();
+    }
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(main_has_returned) }, 0);
+    report::set_hook(|report| {
+        // For main's own drain, which is to wait for this one.
+        lastly::exit::set_wait(Duration::from_secs(3600));
+        arrive();
+        while !RETURNING.load(SeqCst) {
+            thread::yield_now();
+        }
+        say(&format!("reported: {}", report.problem));
+    });
+    lastly::exit::set_wait(Duration::from_millis(10));
+    thread::spawn(lastly::exit::drain);
+    wait_for_arrival();
 }
