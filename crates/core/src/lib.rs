@@ -1,4 +1,5 @@
-//! The engine of [lastly](https://docs.rs/lastly): what its Rust and its Python door share.
+//! The engine of lastly: what the doors of different languages share. There is the Rust one, the
+//! crate `lastly`; a Python one is planned.
 //!
 //! A *finalizer* ties a *callback* to an *object*: it runs exactly once, when the object dies, when
 //! it is called, or when the program ends, whichever comes first. This crate knows neither

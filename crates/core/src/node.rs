@@ -1,7 +1,7 @@
 //! The node: the part of a finalizer that the engine knows.
 //!
-//! A door puts it at the head of its own memory for a finalizer: the Rust door before the closure
-//! and its arguments, the Python door inside the Python object. The engine links nodes and settles
+//! A door puts it at the head of its own memory for a finalizer: the Rust door before the function
+//! and its arguments, a Python door inside the Python object. The engine links nodes and settles
 //! who may run them; it never sees what they carry. Every word here is paid for by every live
 //! finalizer, so there are four.
 
@@ -44,11 +44,12 @@ impl Links {
 pub(crate) enum Place {
     /// In order of creation; at exit, what the drain has yet to look at.
     Pending,
-    /// Registered by another thread while the drain runs.
+    /// Registered by another thread while the drain runs; once the door is shut, what of it came too
+    /// late and is yet to be reported.
     Late,
     /// What the drain has passed over: running, looked at, or not to run at exit.
     Aside,
-    /// Not brought to an end when the drain was over, and yet to be reported.
+    /// Begun elsewhere before the door was shut: to be waited for, and reported if it does not end.
     Unfinished,
     /// In none: new, or finished.
     Nowhere,

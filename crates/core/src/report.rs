@@ -49,11 +49,13 @@ pub struct Description {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Problem<'a> {
-    /// The callback, or the drop of what it returned, panicked with this payload.
+    /// The callback panicked with this payload, or the drop of what it held or returned, or its
+    /// error when it was shown.
     Panic(&'a (dyn Any + Send)),
     /// The callback returned this error.
     Error(&'a dyn Debug),
-    /// The program ends while another thread is still running the callback, or looking at it.
+    /// The program ends while another thread is still running the callback, or while somebody looks
+    /// at it who was to run it after that.
     Unfinished,
     /// Another thread registered it while the program was ending, too late to be run.
     TooLate,

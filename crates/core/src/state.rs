@@ -18,7 +18,8 @@
 //! one thread): it leaves what it wanted in the word, as *due*, and the peeker does it.
 //!
 //! The drain ends by marking what it left alive as SHUT. A claim to run finds the mark, takes LIVE
-//! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none pays for it.
+//! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none
+//! pays for it.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 

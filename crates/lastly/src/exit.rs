@@ -43,8 +43,8 @@ static WAIT_NANOSECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1_0
 /// Sets how long the drain waits for callbacks that other threads are running when everything else
 /// has run.
 ///
-/// With an unlimited wait, a program hangs if one of those callbacks never returns: one that calls `exit`
-/// while another thread is in it, for instance.
+/// With an unlimited wait, a program hangs if one of those callbacks never returns: one that calls
+/// `exit` while another thread is in it, for instance.
 pub fn set_wait(wait: Duration) {
     let nanoseconds = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
     // Relaxed: a setting, that orders nothing.

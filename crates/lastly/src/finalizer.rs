@@ -176,7 +176,8 @@ where
     /// the callback, and reports what goes wrong, or drops it if it was to be detached. A call or
     /// detach that met a peek returns `None`: it has nothing to return yet.
     ///
-    /// If `look` itself ends the program, the callback does not run, and is reported as unfinished.
+    /// If `look` itself ends the program, the callback does not run; if it was to run at exit, it is
+    /// reported as unfinished.
     pub fn peek<P>(&self, look: impl FnOnce(O::Object, &F, &A) -> P) -> Option<P> {
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
         let peek = unsafe { REGISTRY.peek(self.held.tied().cast()) }?;

@@ -23,18 +23,7 @@ pub(crate) fn many(n: u32) {
         DRAINED.fetch_add(1, Relaxed);
         std::mem::forget(defer(|_| _ = SECOND.fetch_add(1, Relaxed), id));
     };
-    let create = |id| {
-        finalize(
-            &*object,
-            move |id| {
-                if n > id {
-                    drained(id)
-                }
-            },
-            id,
-        )
-        .erase()
-    };
+    let create = |id| finalize(&*object, drained, id).erase();
     let finalizers: Vec<Finalizer> = (0..n).map(create).collect();
     say(&format!("created {}", finalizers.len()));
     // A stride that shares no divisor with `n` visits each once, far apart.
