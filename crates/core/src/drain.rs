@@ -54,7 +54,7 @@ impl<D: Door> Registry<D> {
         loop {
             while let Some(claim) = self.next_due() {
                 // SAFETY: claimed by `next_due`, and nothing was taken out yet.
-                unsafe { D::run(&claim, Cause::Exit) };
+                unsafe { D::run(claim, Cause::Exit) };
                 // The wait begins when there is nothing else to do.
                 waiting = None;
             }
@@ -76,8 +76,7 @@ impl<D: Door> Registry<D> {
 
     /// False if a drain has begun before.
     fn begin_drain(&self) -> bool {
-        // In the order of their index, as for a fork, so that the two cannot wait for each other.
-        let mut shards: [_; SHARDS] = std::array::from_fn(|index| self.shards[index].lock());
+        let mut shards = self.lock_all();
         if shards[0].phase != Phase::Open {
             return false;
         }

@@ -22,6 +22,7 @@
 //! - A callback runs while the engine holds a lock.
 //! - A node is freed while the registry, its object or a handle holds it.
 
+mod alive;
 mod drain;
 pub mod fork;
 mod inherited;

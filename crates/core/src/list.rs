@@ -36,10 +36,14 @@ impl List {
 
     /// The nodes from newest to oldest.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
-        // SAFETY: the nodes of this list are guarded by the lock that guards `self`, and alive.
-        let nodes = std::iter::successors(self.newest, |node| unsafe { older(*node) });
         // SAFETY: nodes of a list are alive (the contract of `push_newest`).
-        nodes.map(|node| unsafe { node.as_ref() })
+        self.nodes().map(|node| unsafe { node.as_ref() })
+    }
+
+    /// The same, as pointers. They are alive as long as the caller holds the lock.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NonNull<Node>> {
+        // SAFETY: the nodes of this list are guarded by the lock that guards `self`, and alive.
+        std::iter::successors(self.newest, |node| unsafe { older(*node) })
     }
 
     /// # Safety

@@ -67,12 +67,26 @@ impl Node {
         ///
         /// `shard` says which lock will guard it (see `Registry::shard_of_this_thread`).
         pub fn new(shard: u8) -> Self {
+            Self::with(State::new(), shard)
+        }
+    }
+
+    constructor! {
+        /// A dead node, that never was in a registry. It is there for a door whose language makes
+        /// objects before it initializes them, and is to be overwritten with a live one.
+        pub fn dead() -> Self {
+            Self::with(State::dead(), 0)
+        }
+    }
+
+    constructor! {
+        fn with(state: State, shard: u8) -> Self {
             Self {
                 links: UnsafeCell::new(Links::NONE),
                 sequence: UnsafeCell::new(0),
                 thread: AtomicU32::new(0),
                 place: UnsafeCell::new(Place::Nowhere),
-                state: State::new(),
+                state,
                 at_exit: AtomicBool::new(true),
                 shard,
             }

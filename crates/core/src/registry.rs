@@ -35,14 +35,14 @@ pub unsafe trait Door: Sized + 'static {
     /// # Safety
     ///
     /// Nothing was taken out under this claim before.
-    unsafe fn run(claim: &Claim<'_, Self>, cause: Cause);
+    unsafe fn run(claim: Claim<'_, Self>, cause: Cause);
 
     /// Takes the callback out and drops it, lets no panic out, and reports what went wrong.
     ///
     /// # Safety
     ///
     /// Nothing was taken out under this claim before.
-    unsafe fn discard(claim: &Claim<'_, Self>);
+    unsafe fn discard(claim: Claim<'_, Self>);
 
     /// What the finalizer is about.
     ///
@@ -118,6 +118,11 @@ impl Shard {
     #[inline]
     pub(crate) fn list(&mut self, place: Place) -> &mut List {
         &mut self.lists[place as usize]
+    }
+
+    /// The nodes of all lists.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NonNull<Node>> {
+        self.lists.iter().flat_map(List::nodes)
     }
 
     /// Moves a node from the list it is in to another, as its newest; [`Place::Nowhere`] is none.
@@ -324,6 +329,12 @@ impl<D: Door> Registry<D> {
         guard
     }
 
+    /// All shards, locked in the order of their index, as for a fork, so that two who lock all
+    /// cannot wait for each other.
+    pub(crate) fn lock_all(&self) -> [Guard<'_, Shard>; SHARDS] {
+        std::array::from_fn(|index| self.shards[index].lock())
+    }
+
     #[cold]
     fn lock_first(&self, merged: Guard<'_, Shard>) -> Guard<'_, Shard> {
         drop(merged);
@@ -380,6 +391,16 @@ impl<D: Door> Claim<'_, D> {
         self.node
     }
 
+    /// Leaves the callback where it is, to be claimed again.
+    pub fn give_back(self) {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: whoever made the claim has a hold.
+        let node_ref = unsafe { this.node.as_ref() };
+        // Before the end: whoever claims next must not be taken for this thread.
+        node_ref.store_thread(0);
+        node_ref.state.give_back();
+    }
+
     /// Ends the finalizer like a drop, with `untie` in place of [`Door::untie`].
     ///
     /// # Safety
@@ -421,9 +442,9 @@ impl<D: Door> Drop for Peek<'_, D> {
                 let claim = Claim { registry: self.registry, node: self.node };
                 match due {
                     // SAFETY: `end_peek` claimed just now.
-                    Due::Run(cause) => unsafe { D::run(&claim, cause) },
+                    Due::Run(cause) => unsafe { D::run(claim, cause) },
                     // SAFETY: as above.
-                    Due::Take => unsafe { D::discard(&claim) },
+                    Due::Take => unsafe { D::discard(claim) },
                 }
             }
             Peeked::Shut => {

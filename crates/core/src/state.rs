@@ -21,7 +21,7 @@
 //! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none
 //! pays for it.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::report::Cause;
 use crate::sync::{AtomicU8, constructor};
@@ -97,6 +97,13 @@ impl State {
         }
     }
 
+    constructor! {
+        /// Dead from the beginning.
+        pub(crate) fn dead() -> Self {
+            Self(AtomicU8::new(DEAD))
+        }
+    }
+
     /// Claims the callback for the caller, who says what he wants with it.
     #[inline]
     pub(crate) fn claim(&self, due: Due) -> Claimed {
@@ -166,6 +173,13 @@ impl State {
         self.0.store(DEAD, Relaxed);
     }
 
+    /// Instead of `finish`: the callback was left where it is, and may be claimed again.
+    pub(crate) fn give_back(&self) {
+        // Release pairs with the Acquire in `claim`: what this claim looked at, it left.
+        let found = self.0.fetch_and(!CLAIMED, Release);
+        debug_assert_eq!(found & BASE, CLAIMED, "given back without a claim");
+    }
+
     /// From now on a claim to run finds the door shut. A run that is due when a look ends is left
     /// due: it was claimed before.
     pub(crate) fn shut(&self) {
@@ -227,6 +241,18 @@ mod tests {
         state.finish();
         assert_eq!(state.claim(DEATH), Claimed::Lost);
         assert_eq!(state.run(), None);
+    }
+
+    #[test]
+    fn a_claim_can_be_given_back() {
+        let state = State::new();
+        assert_eq!(state.claim(DEATH), Claimed::Won);
+        state.give_back();
+        assert!(state.is_alive());
+        assert_eq!(state.claim(DEATH), Claimed::Won);
+        state.shut();
+        state.give_back();
+        assert_eq!(state.claim(DEATH), Claimed::Shut, "the door has been shut meanwhile");
     }
 
     #[test]

@@ -41,14 +41,14 @@ unsafe fn take(claim: &Claim<'_, TestDoor>) -> Arc<AtomicUsize> {
 
 // SAFETY: the holds are those of an `Arc`; `untie` does nothing.
 unsafe impl Door for TestDoor {
-    unsafe fn run(claim: &Claim<'_, Self>, _: Cause) {
+    unsafe fn run(claim: Claim<'_, Self>, _: Cause) {
         // SAFETY: this function's contract.
-        unsafe { take(claim) }.fetch_add(1, SeqCst);
+        unsafe { take(&claim) }.fetch_add(1, SeqCst);
     }
 
-    unsafe fn discard(claim: &Claim<'_, Self>) {
+    unsafe fn discard(claim: Claim<'_, Self>) {
         // SAFETY: this function's contract.
-        drop(unsafe { take(claim) });
+        drop(unsafe { take(&claim) });
     }
 
     unsafe fn describe(_: NonNull<Node>) -> Description {

@@ -290,6 +290,17 @@ pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackErro
     unsafe { call(claim) }
 }
 
+/// Runs the callback for a cause that nobody waits for, and reports what goes wrong.
+///
+/// # Safety
+///
+/// Nothing was taken out under this claim before.
+#[inline]
+pub(crate) unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause) {
+    // SAFETY: this function's contract, and the table is that of the entry's types.
+    unsafe { (table(claim).run)(claim, cause) };
+}
+
 fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
     // SAFETY: whoever claims has a hold.
     unsafe { claim.node().cast::<Entry>().as_ref() }.table
@@ -303,14 +314,14 @@ pub(crate) fn describe(held: &Held) -> Description {
 // SAFETY: `holds` counts as asked; `untie` changes a few links.
 unsafe impl Door for RustDoor {
     #[inline]
-    unsafe fn run(claim: &Claim<'_, Self>, cause: Cause) {
-        // SAFETY: this function's contract, and the table is that of the entry's types.
-        unsafe { (table(claim).run)(claim, cause) };
+    unsafe fn run(claim: Claim<'_, Self>, cause: Cause) {
+        // SAFETY: this function's contract.
+        unsafe { run(&claim, cause) };
     }
 
-    unsafe fn discard(claim: &Claim<'_, Self>) {
-        // SAFETY: as above.
-        unsafe { (table(claim).discard)(claim) };
+    unsafe fn discard(claim: Claim<'_, Self>) {
+        // SAFETY: this function's contract, and the table is that of the entry's types.
+        unsafe { (table(&claim).discard)(&claim) };
     }
 
     unsafe fn describe(node: NonNull<Node>) -> Description {

@@ -203,7 +203,7 @@ impl<O> Finalizer<O> {
     pub fn detach(&self) -> bool {
         let Some(claim) = self.claim(Due::Take) else { return false };
         // SAFETY: claimed just now.
-        unsafe { RustDoor::discard(&claim) };
+        unsafe { RustDoor::discard(claim) };
         true
     }
 }
@@ -250,7 +250,7 @@ impl<A, F> Finalizer<(), A, F> {
     pub(crate) fn fire(&self) {
         if let Some(claim) = self.claim(Due::Run(Cause::ObjectDied)) {
             // SAFETY: claimed just now.
-            unsafe { RustDoor::run(&claim, Cause::ObjectDied) };
+            unsafe { RustDoor::run(claim, Cause::ObjectDied) };
         }
     }
 }

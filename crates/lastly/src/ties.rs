@@ -10,10 +10,10 @@
 use std::ptr::NonNull;
 
 use lastly_core::sync::UnsafeCell;
-use lastly_core::{Cause, Door, Due, Registry, constructor};
+use lastly_core::{Cause, Due, Registry, constructor};
 
 use crate::REGISTRY;
-use crate::entry::{Held, RustDoor, release};
+use crate::entry::{self, Held, RustDoor, release};
 use crate::tied::{self, Bond, Link, Tied};
 
 /// The object's side: part of a [`Watched`](crate::Watched).
@@ -86,7 +86,7 @@ impl Ties {
         match unsafe { REGISTRY.claim(node, Due::Run(Cause::ObjectDied)) } {
             Some(claim) => {
                 // SAFETY: claimed just now, nothing was taken out.
-                unsafe { RustDoor::run(&claim, Cause::ObjectDied) };
+                unsafe { entry::run(&claim, Cause::ObjectDied) };
                 let pop = || {
                     // SAFETY: under the lock.
                     unsafe { self.pop(newest) };

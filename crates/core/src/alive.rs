@@ -1,0 +1,59 @@
+//! A picture of the registry: what is alive at one moment.
+
+use std::ptr::NonNull;
+
+use crate::list::sequence_of;
+use crate::lock::Guard;
+use crate::node::Node;
+use crate::registry::{Door, Registry, Shard};
+
+impl<D: Door> Registry<D> {
+    /// How many finalizers are alive. This walks over all of them.
+    pub fn count_alive(&self) -> usize {
+        alive(&self.lock_all()).count()
+    }
+
+    /// The place of a finalizer in the order of creation: greater than that of every older one.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in this registry or was, and the caller has a hold on it.
+    pub unsafe fn index(&self, node: NonNull<Node>) -> u64 {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        let _shard = self.lock(node_ref.shard());
+        // SAFETY: the lock is held.
+        unsafe { sequence_of(node_ref) }
+    }
+
+    /// Every finalizer that is alive, oldest first, each with a hold for the caller.
+    pub fn alive(&self) -> Vec<NonNull<Node>> {
+        // Nothing is allocated under the locks: room is made before, until it suffices.
+        let mut found = Vec::new();
+        loop {
+            let shards = self.lock_all();
+            let count = alive(&shards).count();
+            if count <= found.capacity() {
+                // One more may be alive now: a claim was given back.
+                let all = alive(&shards).take(count);
+                // SAFETY: what is in a list is held by the registry.
+                found.extend(all.inspect(|(_, node)| unsafe { D::retain(*node) }));
+                break;
+            }
+            drop(shards);
+            found.reserve(count);
+        }
+        found.sort_unstable_by_key(|(sequence, _)| *sequence);
+        found.into_iter().map(|(_, node)| node).collect()
+    }
+}
+
+/// What is alive, with its place in the order, under all locks.
+fn alive(shards: &[Guard<'_, Shard>]) -> impl Iterator<Item = (u64, NonNull<Node>)> {
+    shards.iter().flat_map(|shard| shard.nodes()).filter_map(|node| {
+        // SAFETY: the lock is held, so what is in a list is alive.
+        let node_ref = unsafe { node.as_ref() };
+        // SAFETY: the lock is held.
+        node_ref.is_alive().then(|| (unsafe { sequence_of(node_ref) }, node))
+    })
+}

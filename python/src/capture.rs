@@ -1,0 +1,261 @@
+//! The callback that keeps its own object alive.
+//!
+//! Such a finalizer can only run at exit: as long as it lives its object cannot die. That is never
+//! what was meant, so it draws a warning: for the object itself among the arguments, for a bound
+//! method of it, and for partials and functions that carry one of those.
+//!
+//! Every finalizer that is created is looked at, so this compares pointers and types, and writes
+//! nothing down unless it finds the object.
+
+use std::ffi::CString;
+
+use pyo3::exceptions::PyResourceWarning;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::callback::BoundCallback;
+
+pyo3::create_exception!(
+    lastly,
+    SelfReferenceWarning,
+    PyResourceWarning,
+    "The callback of a finalizer keeps its own object alive: it can only run at exit."
+);
+
+/// How far partials and closures are followed into one another.
+const DEPTH: usize = 4;
+
+/// Warns if the callback keeps the object alive. It is an error if warnings are errors.
+#[inline]
+pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
+    let search = Search { object, carriers: Carriers::get(object.py())? };
+    match search.callback(callback)? {
+        Some(steps) => warn(object, callback, &path(&steps)),
+        None => Ok(()),
+    }
+}
+
+/// The types of callables that carry other objects, but for functions.
+struct Carriers {
+    /// A bound method of a Python class, and of a slot.
+    methods: [Py<PyType>; 2],
+    partial: Py<PyType>,
+}
+
+impl Carriers {
+    #[inline]
+    fn get(py: Python<'_>) -> PyResult<&'static Carriers> {
+        static CARRIERS: PyOnceLock<Carriers> = PyOnceLock::new();
+        CARRIERS.get_or_try_init(py, || {
+            let types = py.import("types")?;
+            let named = |name| PyResult::Ok(types.getattr(name)?.cast_into::<PyType>()?.unbind());
+            let methods = [named("MethodType")?, named("MethodWrapperType")?];
+            let partial = py.import("functools")?.getattr("partial")?.cast_into::<PyType>()?;
+            Ok(Carriers { methods, partial: partial.unbind() })
+        })
+    }
+}
+
+/// One step of the way from the callback to the object.
+enum Step {
+    /// What to write after the way so far.
+    Part(String),
+    /// A variable of a closure, by name.
+    Variable(String),
+}
+
+/// The way to the object, its last step first; it is written down on the way back only.
+type Way = Option<Vec<Step>>;
+
+/// A search for the object.
+struct Search<'a, 'py> {
+    object: &'a Bound<'py, PyAny>,
+    carriers: &'static Carriers,
+}
+
+impl<'py> Search<'_, 'py> {
+    #[inline]
+    fn callback(&self, callback: &BoundCallback<'py>) -> PyResult<Way> {
+        let part = |name: &str| Step::Part(name.to_owned());
+        if let Some(way) = self.value(&callback.function, DEPTH)? {
+            return Ok(Some(then(way, part("func"))));
+        }
+        // The values of keyword arguments, under their names, are the last of all values.
+        let values = callback.values();
+        let names = callback.names().map_or(0, |names| names.len());
+        for (index, value) in values.iter().enumerate() {
+            if let Some(way) = self.value(value, DEPTH)? {
+                let positional = values.len() - names;
+                let step = match index.checked_sub(positional) {
+                    None => format!("args[{index}]"),
+                    Some(named) => {
+                        let names = callback.names().expect("some values have one");
+                        format!("kwargs[{}]", names.get_item(named)?.repr()?)
+                    }
+                };
+                return Ok(Some(then(way, Step::Part(step))));
+            }
+        }
+        match callback.dict() {
+            Some(keywords) => Ok(self.named(keywords, DEPTH)?.map(|way| then(way, part("kwargs")))),
+            None => Ok(None),
+        }
+    }
+
+    /// The way on from one value.
+    #[inline]
+    fn value(&self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
+        if value.is(self.object) {
+            return Ok(Some(Vec::new()));
+        }
+        let kind = value.get_type_ptr();
+        if kind == &raw mut ffi::PyFunction_Type {
+            return self.function(value, depth);
+        }
+        if kind == &raw mut ffi::PyCFunction_Type {
+            // SAFETY: it is a function of C's.
+            let of = unsafe { ffi::PyCFunction_GetSelf(value.as_ptr()) };
+            return Ok((of == self.object.as_ptr()).then(|| vec![bound_to()]));
+        }
+        let is = |carrier: &Py<PyType>| carrier.as_ptr() == kind.cast();
+        if self.carriers.methods.iter().any(is) {
+            let of = value.getattr("__self__")?;
+            return Ok(of.is(self.object).then(|| vec![bound_to()]));
+        }
+        if is(&self.carriers.partial) {
+            return self.partial(value, depth);
+        }
+        Ok(None)
+    }
+
+    fn function(&self, function: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
+        let part = |get: Part| {
+            // SAFETY: it is a function; the part is borrowed from it, or null.
+            let part = unsafe { get(function.as_ptr()) };
+            // SAFETY: as above.
+            unsafe { Bound::from_borrowed_ptr_or_opt(function.py(), part) }
+        };
+        if depth == 0 {
+            return Ok(None);
+        }
+        if let Some(closure) = part(ffi::PyFunction_GetClosure) {
+            if let Some((variable, way)) = self.closure(closure.cast()?, depth - 1)? {
+                let names = function.getattr("__code__")?.getattr("co_freevars")?;
+                let name = names.get_item(variable)?.to_string();
+                return Ok(Some(then(way, Step::Variable(name))));
+            }
+        }
+        if let Some(defaults) = part(ffi::PyFunction_GetDefaults) {
+            if let Some(way) = self.items(defaults.cast()?, depth - 1)? {
+                return Ok(Some(then(way, Step::Part(".__defaults__".to_owned()))));
+            }
+        }
+        if let Some(defaults) = part(ffi::PyFunction_GetKwDefaults) {
+            if let Some(way) = self.named(defaults.cast()?, depth - 1)? {
+                return Ok(Some(then(way, Step::Part(".__kwdefaults__".to_owned()))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Which variable of a closure leads to the object, and the way on from there.
+    fn closure(
+        &self,
+        cells: &Bound<'py, PyTuple>,
+        depth: usize,
+    ) -> PyResult<Option<(usize, Vec<Step>)>> {
+        for (index, cell) in cells.iter_borrowed().enumerate() {
+            // SAFETY: a closure is a tuple of cells.
+            let value = unsafe { ffi::PyCell_Get(cell.as_ptr()) };
+            // SAFETY: a reference of our own, or null: a variable that is yet to be assigned.
+            let Some(value) = (unsafe { Bound::from_owned_ptr_or_opt(cells.py(), value) }) else {
+                continue;
+            };
+            if let Some(way) = self.value(&value, depth)? {
+                return Ok(Some((index, way)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn partial(&self, partial: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
+        if depth == 0 {
+            return Ok(None);
+        }
+        let part = |name: &str, way: Way| way.map(|way| then(way, Step::Part(format!(".{name}"))));
+        if let Some(way) = part("func", self.value(&partial.getattr("func")?, depth - 1)?) {
+            return Ok(Some(way));
+        }
+        let arguments = partial.getattr("args")?;
+        if let Some(way) = part("args", self.items(arguments.cast()?, depth - 1)?) {
+            return Ok(Some(way));
+        }
+        let keywords = partial.getattr("keywords")?;
+        Ok(part("keywords", self.named(keywords.cast()?, depth - 1)?))
+    }
+
+    fn items(&self, tuple: &Bound<'py, PyTuple>, depth: usize) -> PyResult<Way> {
+        for (index, value) in tuple.as_slice().iter().enumerate() {
+            if let Some(way) = self.value(value, depth)? {
+                return Ok(Some(then(way, Step::Part(format!("[{index}]")))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn named(&self, dict: &Bound<'py, PyDict>, depth: usize) -> PyResult<Way> {
+        for (name, value) in dict {
+            if let Some(way) = self.value(&value, depth)? {
+                return Ok(Some(then(way, Step::Part(format!("[{}]", name.repr()?)))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+type Part = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
+
+#[cold]
+fn bound_to() -> Step {
+    Step::Part(".__self__".to_owned())
+}
+
+#[cold]
+fn then(mut way: Vec<Step>, step: Step) -> Vec<Step> {
+    way.push(step);
+    way
+}
+
+/// The way in words.
+#[cold]
+fn path(way: &[Step]) -> String {
+    let mut path = String::new();
+    for step in way.iter().rev() {
+        path = match step {
+            Step::Part(part) => path + part,
+            Step::Variable(name) if path == "func" => format!("closure variable '{name}'"),
+            Step::Variable(name) => format!("closure variable '{name}' of {path}"),
+        };
+    }
+    path
+}
+
+#[cold]
+fn warn(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>, path: &str) -> PyResult<()> {
+    let py = object.py();
+    let kind = object.get_type().qualname()?;
+    let function = match callback.function.getattr("__qualname__") {
+        Ok(name) => name.to_string(),
+        Err(_) => callback.function.repr()?.to_string(),
+    };
+    let message = format!(
+        "the finalizer of a {kind} object can only run at exit, as its callback {function} keeps \
+         the object alive: {path} is that object. Give it a function or a static method, and as \
+         arguments what it needs of the object, not the object"
+    );
+    // A name may hold anything.
+    let message = CString::new(message.replace('\0', "\\0"))?;
+    PyErr::warn(py, &py.get_type::<SelfReferenceWarning>(), &message, 1)
+}

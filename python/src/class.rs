@@ -1,0 +1,141 @@
+//! The class `finalize`, as it is made when the module is imported.
+//!
+//! It derives from the original: so `isinstance(f, weakref.finalize)` holds, installed or not, and
+//! what a program may want that is not here is inherited.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyTuple, PyType};
+
+use crate::finalizer::Finalizer;
+use crate::object::Memory;
+use crate::slots;
+
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The class.
+pub(crate) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    Ok(CLASS.get_or_try_init(py, || make(py))?.bind(py))
+}
+
+/// Any object as a finalizer, if it is one.
+pub(crate) fn instance<'a, 'py>(
+    object: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<Finalizer<'a, 'py>>> {
+    let is_one = object.is_instance(class(object.py())?)?;
+    // SAFETY: it is an instance.
+    Ok(is_one.then(|| unsafe { Finalizer::new(object.as_borrowed()) }))
+}
+
+/// Whether a subclass has its own `__call__`.
+pub(crate) fn overrides_call(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let ours = class(finalizer.py())?.as_type_ptr();
+    // SAFETY: the type of an object is alive.
+    let slot = unsafe { (*finalizer.get_type_ptr()).tp_call };
+    // SAFETY: as above.
+    let ours = unsafe { (*ours).tp_call };
+    Ok(slot.map(|slot| slot as usize) != ours.map(|ours| ours as usize))
+}
+
+const DOC: &CStr = c"finalize(obj, func, /, *args, **kwargs)\n--\n\n\
+Run func(*args, **kwargs) exactly once: when obj dies, when the finalizer is called,
+or when the program ends, newest first; whichever comes first.
+
+It lives on without being referenced. Neither func nor an argument may own obj: then
+obj could not die (see SelfReferenceWarning).";
+
+/// Makes the class.
+fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
+    let original = py.import("weakref")?.getattr("finalize")?;
+    let bases = PyTuple::new(py, [original])?;
+    let mut slots = slot_table();
+    let mut spec = ffi::PyType_Spec {
+        name: c"lastly.finalize".as_ptr(),
+        basicsize: size_of::<Memory>() as c_int,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE) as _,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the slots are functions of the right types, and end with an empty one; what they
+    // point to lives for ever.
+    let class = unsafe { ffi::PyType_FromSpecWithBases(&mut spec, bases.as_ptr()) };
+    // SAFETY: a new reference, or null with an exception set.
+    let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?.cast_into::<PyType>()?;
+    // SAFETY: nobody knows the class yet. (There is no slot number for this before 3.14.)
+    unsafe { (*class.as_type_ptr()).tp_vectorcall = Some(slots::construct) };
+    for attribute in ["_registered_with_atexit", "_shutdown", "_dirty"] {
+        class.setattr(attribute, false)?;
+    }
+    Ok(class.unbind())
+}
+
+fn slot_table() -> Vec<ffi::PyType_Slot> {
+    let slot = |slot: c_int, pfunc: *mut c_void| ffi::PyType_Slot { slot, pfunc };
+    vec![
+        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_new, slots::new as ffi::newfunc as *mut c_void),
+        slot(ffi::Py_tp_init, slots::init as ffi::initproc as *mut c_void),
+        slot(ffi::Py_tp_dealloc, slots::dealloc as ffi::destructor as *mut c_void),
+        // Instances are not known to the collector, though those of the original are. The slot has
+        // the class not inherit that, and serves subclasses whose instances are.
+        slot(ffi::Py_tp_traverse, slots::traverse as ffi::traverseproc as *mut c_void),
+        slot(ffi::Py_tp_free, ffi::PyObject_Free as ffi::freefunc as *mut c_void),
+        slot(ffi::Py_tp_call, slots::call as ffi::ternaryfunc as *mut c_void),
+        slot(ffi::Py_tp_repr, slots::repr as ffi::reprfunc as *mut c_void),
+        slot(ffi::Py_tp_methods, methods().leak().as_mut_ptr().cast()),
+        slot(ffi::Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
+        slot(0, ptr::null_mut()),
+    ]
+}
+
+fn methods() -> Vec<ffi::PyMethodDef> {
+    let method =
+        |name: &CStr, function: ffi::PyCFunction, flags: c_int, doc: &CStr| ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_flags: flags,
+            ml_doc: doc.as_ptr(),
+        };
+    vec![
+        method(c"detach", slots::detach, ffi::METH_NOARGS, DETACH_DOC),
+        method(c"peek", slots::peek, ffi::METH_NOARGS, PEEK_DOC),
+        method(c"_exitfunc", slots::exitfunc, ffi::METH_NOARGS | ffi::METH_CLASS, EXITFUNC_DOC),
+        method(c"__getstate__", slots::getstate, ffi::METH_NOARGS, GETSTATE_DOC),
+        method(c"__reduce_ex__", slots::reduce, ffi::METH_O, REDUCE_DOC),
+        ffi::PyMethodDef::zeroed(),
+    ]
+}
+
+const DETACH_DOC: &CStr = c"detach($self, /)\n--\n\n\
+If alive, end it unrun and return (obj, func, args, kwargs); otherwise return None.";
+const PEEK_DOC: &CStr = c"peek($self, /)\n--\n\n\
+If alive, return (obj, func, args, kwargs); otherwise return None.";
+const EXITFUNC_DOC: &CStr = c"_exitfunc($type, /)\n--\n\n\
+Run what is left, newest first, and nothing after that. For the end of the program.";
+const GETSTATE_DOC: &CStr = c"__getstate__($self, /)\n--\n\n\
+What subclasses added: a copy is a dead finalizer.";
+const REDUCE_DOC: &CStr = c"__reduce_ex__($self, protocol, /)\n--\n\nHelper for pickle.";
+
+fn attributes() -> Vec<ffi::PyGetSetDef> {
+    let attribute = |name: &CStr, get, set, doc: &CStr| ffi::PyGetSetDef {
+        name: name.as_ptr(),
+        get: Some(get),
+        set,
+        doc: doc.as_ptr(),
+        closure: ptr::null_mut(),
+    };
+    vec![
+        attribute(c"alive", slots::alive as ffi::getter, None, c"Whether it has yet to run."),
+        attribute(
+            c"atexit",
+            slots::at_exit,
+            Some(slots::set_at_exit as ffi::setter),
+            c"Whether the end of the program is to run it.",
+        ),
+        ffi::PyGetSetDef::default(),
+    ]
+}

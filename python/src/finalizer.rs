@@ -1,0 +1,201 @@
+//! What can be done with a finalizer.
+
+use std::ptr::NonNull;
+
+use lastly_core::{Cause, Claim, Due, Node};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use crate::callback::BoundCallback;
+use crate::capture;
+use crate::door::{PythonDoor, REGISTRY, SHARD};
+use crate::object::{BoundContent, Memory};
+
+/// A finalizer, dead or alive. The reference keeps it.
+pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
+
+impl<'a, 'py> Finalizer<'a, 'py> {
+    /// # Safety
+    ///
+    /// `object` is an instance of our class.
+    #[inline]
+    pub(crate) unsafe fn new(object: Borrowed<'a, 'py, PyAny>) -> Self {
+        Self(object)
+    }
+
+    #[inline]
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.0.py()
+    }
+
+    #[inline]
+    fn memory(&self) -> NonNull<Memory> {
+        // SAFETY: an object is never null.
+        unsafe { NonNull::new_unchecked(self.0.as_ptr().cast()) }
+    }
+
+    #[inline]
+    fn node(&self) -> NonNull<Node> {
+        // SAFETY: an instance of our class has such memory.
+        unsafe { Memory::node(self.memory()) }
+    }
+
+    #[inline]
+    fn node_ref(&self) -> &Node {
+        // SAFETY: alive as long as the object is.
+        unsafe { self.node().as_ref() }
+    }
+
+    #[inline]
+    fn claim(&self, due: Due) -> Option<Claim<'static, PythonDoor>> {
+        // SAFETY: the reference is the hold. One that was never registered is dead: nothing is done
+        // with it.
+        unsafe { REGISTRY.claim(self.node(), due) }
+    }
+
+    /// Ties the callback to the object. If this fails nothing has changed. What the finalizer was
+    /// tied to before is forgotten.
+    #[inline]
+    pub(crate) fn register(
+        &self,
+        object: &Bound<'py, PyAny>,
+        callback: BoundCallback<'py>,
+    ) -> PyResult<()> {
+        let py = self.0.py();
+        // SAFETY: both are objects.
+        let weakref = unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), self.0.as_ptr()) };
+        // SAFETY: a new reference, or null with an exception set.
+        let weakref = unsafe { Bound::from_owned_ptr_or_err(py, weakref) }?;
+        capture::check(object, &callback)?;
+        let before = self.claim(Due::Take).map(|claim| take(py, claim));
+        if self.is_alive() {
+            return Err(PyRuntimeError::new_err("the finalizer is being looked at"));
+        }
+        let content = BoundContent { weakref, callback }.unbind();
+        // SAFETY: dead, and from here to the end nothing else runs.
+        let left = unsafe { Memory::load(self.memory(), SHARD, content) };
+        // SAFETY: an object; the reference is the hold of the registry.
+        unsafe { ffi::Py_INCREF(self.0.as_ptr()) };
+        // SAFETY: new, with a hold for the registry; nothing is tied.
+        unsafe { REGISTRY.insert(self.node(), || ()) };
+        // Last: this may run any code.
+        drop((before, left.map(|left| left.into_bound(py))));
+        Ok(())
+    }
+
+    /// Runs the callback, if it is alive.
+    #[inline]
+    pub(crate) fn call(&self, cause: Cause) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.claim(Due::Run(cause)) {
+            Some(claim) => take(self.0.py(), claim).callback.call().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Ends it unrun, and gives back what it held, unless the object is dead.
+    pub(crate) fn detach(&self) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(claim) = self.claim(Due::Take) else { return Ok(None) };
+        // SAFETY: claimed.
+        let content = unsafe { Memory::content(self.memory()) };
+        let object = content.as_ref().and_then(|content| content.bind(self.0.py()).object());
+        let Some(object) = object else {
+            // Its own cause is on its way.
+            claim.give_back();
+            return Ok(None);
+        };
+        as_tuple(object, take(self.0.py(), claim).callback).map(Some)
+    }
+
+    /// What it holds, unless it or the object is dead.
+    pub(crate) fn peek(&self) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(content) = self.content()? else { return Ok(None) };
+        let Some(object) = content.object() else { return Ok(None) };
+        as_tuple(object, content.callback).map(Some)
+    }
+
+    /// What it holds, with a dictionary of the keyword arguments: the one that a later call will
+    /// pass on.
+    pub(crate) fn content(&self) -> PyResult<Option<BoundContent<'py>>> {
+        // SAFETY: the reference is the hold. One that was never registered is dead: nothing is done
+        // with it.
+        let Some(peek) = (unsafe { REGISTRY.peek(self.node()) }) else { return Ok(None) };
+        // SAFETY: peeking, until the end.
+        let kept = unsafe { Memory::content(self.memory()) };
+        let Some(kept) = kept else { return Ok(None) };
+        let py = self.0.py();
+        let mut content = kept.bind(py);
+        let mut before = None;
+        if content.callback.names().is_some() {
+            content.callback = content.callback.with_dict()?;
+            before = Some(std::mem::replace(kept, content.clone().unbind()));
+        }
+        drop(peek);
+        // Last: this may run any code.
+        drop(before.map(|before| before.into_bound(py)));
+        Ok(Some(content))
+    }
+
+    pub(crate) fn class(&self) -> Bound<'py, PyType> {
+        self.0.get_type()
+    }
+
+    /// Its place in the order of creation.
+    pub(crate) fn index(&self) -> u64 {
+        // SAFETY: the reference is the hold.
+        unsafe { REGISTRY.index(self.node()) }
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.node_ref().is_alive()
+    }
+
+    /// Whether it will run at exit; false of a dead one.
+    pub(crate) fn at_exit(&self) -> bool {
+        self.is_alive() && self.node_ref().at_exit()
+    }
+
+    pub(crate) fn set_at_exit(&self, on: bool) {
+        if self.is_alive() {
+            // SAFETY: alive, so it is registered; the reference is the hold.
+            unsafe { REGISTRY.set_at_exit(self.node(), on) };
+        }
+    }
+
+    pub(crate) fn repr(&self) -> PyResult<Bound<'py, PyString>> {
+        let name = self.0.get_type().name()?;
+        let address = self.0.as_ptr() as usize;
+        let text = match self.content()?.and_then(|content| content.object()) {
+            None => format!("<{name} object at {address:#x}; dead>"),
+            Some(object) => {
+                let of = object.get_type().name()?.repr()?;
+                let at = object.as_ptr() as usize;
+                format!("<{name} object at {address:#x}; for {of} at {at:#x}>")
+            }
+        };
+        Ok(PyString::new(self.0.py(), &text))
+    }
+}
+
+/// Takes the content out, and ends the claim: what comes next may do with the finalizer what it
+/// likes.
+#[inline]
+pub(crate) fn take<'py>(py: Python<'py>, claim: Claim<'_, PythonDoor>) -> BoundContent<'py> {
+    // SAFETY: a node of this door, held by whoever claims.
+    let memory = unsafe { Memory::of(claim.node()) };
+    // SAFETY: claimed.
+    let content = unsafe { Memory::content(memory) }.take();
+    drop(claim);
+    content.expect("a finalizer is loaded before it is registered").into_bound(py)
+}
+
+/// The four parts, as Python programs get them.
+fn as_tuple<'py>(
+    object: Bound<'py, PyAny>,
+    callback: BoundCallback<'py>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let callback = callback.with_dict()?;
+    let (arguments, keywords) = (callback.arguments(), callback.keywords());
+    PyTuple::new(object.py(), [object.clone(), callback.function, arguments.into_any(), keywords])
+}

@@ -1,0 +1,39 @@
+//! What is alive: the native side of `finalize._registry` (see `lastly/_registry.py`).
+
+use pyo3::prelude::*;
+
+use crate::class;
+use crate::door::{self, REGISTRY};
+
+/// Every finalizer that is alive, oldest first.
+#[pyfunction]
+pub(crate) fn alive(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
+    let nodes = REGISTRY.alive();
+    let finalizers = nodes.into_iter().map(|node| {
+        // SAFETY: `alive` took a hold for us.
+        let finalizer = unsafe { door::bound(py, node) };
+        // SAFETY: that hold ends here, and nothing is locked. It is not the last: there is ours.
+        unsafe { <door::PythonDoor as lastly_core::Door>::release(node) };
+        finalizer
+    });
+    finalizers.collect()
+}
+
+/// How many finalizers are alive.
+#[pyfunction]
+pub(crate) fn alive_count() -> usize {
+    REGISTRY.count_alive()
+}
+
+type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, u64);
+
+/// Weak reference, function, arguments, keyword arguments of a finalizer, and its place in the order
+/// of creation; `None` if it is dead.
+#[pyfunction]
+pub(crate) fn parts<'py>(finalizer: &Bound<'py, PyAny>) -> PyResult<Option<Parts<'py>>> {
+    let Some(finalizer) = class::instance(finalizer)? else { return Ok(None) };
+    let Some(content) = finalizer.content()? else { return Ok(None) };
+    let callback = content.callback;
+    let (arguments, keywords) = (callback.arguments().into_any(), callback.keywords());
+    Ok(Some((content.weakref, callback.function, arguments, keywords, finalizer.index())))
+}

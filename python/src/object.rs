@@ -1,0 +1,160 @@
+//! The memory of a finalizer: a Python object with the engine's node in it.
+//!
+//! ```text
+//!   Memory             80 bytes
+//!   ├─ head            reference count and type: the registry's hold is one reference
+//!   ├─ node            the engine's part
+//!   └─ content         taken out by whoever wins the claim; nothing in a dead one
+//!      ├─ weakref      to the object; its callback is this very finalizer
+//!      └─ callback     function, arguments, keyword arguments
+//! ```
+//!
+//! The garbage collector does not know of it, and need not: a live one is held by the registry,
+//! and a dead one holds nothing. (Instances of subclasses it knows, as Python makes them.)
+
+use std::cell::UnsafeCell;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+
+use lastly_core::Node;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::callback::{BoundCallback, Callback};
+
+#[repr(C)]
+pub(crate) struct Memory {
+    head: ffi::PyObject,
+    node: Node,
+    /// Guarded by the claim and the peek; in a dead finalizer, by the interpreter's lock.
+    content: UnsafeCell<Option<Content>>,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Memory>() == 80);
+
+/// What a live finalizer holds.
+pub(crate) struct Content {
+    weakref: Py<PyAny>,
+    callback: Callback,
+}
+
+/// The same, in somebody's hands.
+#[derive(Clone)]
+pub(crate) struct BoundContent<'py> {
+    pub(crate) weakref: Bound<'py, PyAny>,
+    pub(crate) callback: BoundCallback<'py>,
+}
+
+impl Content {
+    #[inline]
+    pub(crate) fn into_bound(self, py: Python<'_>) -> BoundContent<'_> {
+        let Self { weakref, callback } = self;
+        BoundContent { weakref: weakref.into_bound(py), callback: callback.into_bound(py) }
+    }
+
+    pub(crate) fn bind<'py>(&self, py: Python<'py>) -> BoundContent<'py> {
+        BoundContent { weakref: self.weakref.bind(py).clone(), callback: self.callback.bind(py) }
+    }
+}
+
+impl<'py> BoundContent<'py> {
+    #[inline]
+    pub(crate) fn unbind(self) -> Content {
+        Content { weakref: self.weakref.unbind(), callback: self.callback.unbind() }
+    }
+
+    /// The object, unless it is dead.
+    pub(crate) fn object(&self) -> Option<Bound<'py, PyAny>> {
+        let mut object = std::ptr::null_mut();
+        // SAFETY: it is a weak reference, so this cannot fail.
+        unsafe { ffi::compat::PyWeakref_GetRef(self.weakref.as_ptr(), &mut object) };
+        // SAFETY: a reference of our own, or null.
+        unsafe { Bound::from_owned_ptr_or_opt(self.weakref.py(), object) }
+    }
+}
+
+impl Memory {
+    /// # Safety
+    ///
+    /// `node` is one of this door, and alive.
+    #[inline]
+    pub(crate) unsafe fn of(node: NonNull<Node>) -> NonNull<Memory> {
+        // SAFETY: every node of this door is in a `Memory`, and `node` below made the pointer to
+        // it from one to the whole.
+        unsafe { node.byte_sub(offset_of!(Memory, node)) }.cast()
+    }
+
+    /// # Safety
+    ///
+    /// `this` points to the memory of one.
+    #[inline]
+    pub(crate) unsafe fn node(this: NonNull<Memory>) -> NonNull<Node> {
+        // SAFETY: this function's contract. No reference is made in between, so that `of` can lead
+        // back to the whole.
+        unsafe { this.byte_add(offset_of!(Memory, node)) }.cast()
+    }
+
+    /// # Safety
+    ///
+    /// `this` points to the memory of one.
+    #[inline]
+    unsafe fn cell(this: NonNull<Memory>) -> NonNull<UnsafeCell<Option<Content>>> {
+        // SAFETY: this function's contract.
+        unsafe { this.byte_add(offset_of!(Memory, content)) }.cast()
+    }
+
+    /// Makes new memory a dead finalizer.
+    ///
+    /// # Safety
+    ///
+    /// `this` was allocated for one, with its head initialized.
+    #[inline]
+    pub(crate) unsafe fn begin(this: NonNull<Memory>) {
+        // SAFETY: this function's contract.
+        let (node, cell) = (unsafe { Self::node(this) }, unsafe { Self::cell(this) });
+        // SAFETY: new memory.
+        unsafe { node.write(Node::dead()) };
+        // SAFETY: new memory.
+        unsafe { cell.write(UnsafeCell::new(None)) };
+    }
+
+    /// Makes a dead finalizer a live one that is yet to be registered. Gives back what it may have
+    /// held: if it died when the door was shut, that was not taken out.
+    ///
+    /// # Safety
+    ///
+    /// `this` is dead; and the caller is attached to the interpreter, so nobody else does this now.
+    #[inline]
+    pub(crate) unsafe fn load(
+        this: NonNull<Memory>,
+        shard: u8,
+        content: Content,
+    ) -> Option<Content> {
+        // SAFETY: this function's contract.
+        let node = unsafe { Self::node(this) };
+        // SAFETY: as above.
+        debug_assert!(!unsafe { node.as_ref() }.is_alive(), "loaded while alive");
+        // SAFETY: dead, so nobody claims or peeks.
+        let old = unsafe { Self::content(this) }.replace(content);
+        // SAFETY: dead, so the registry does not know it.
+        unsafe { node.write(Node::new(shard)) };
+        old
+    }
+
+    /// What it holds.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a claim or a peek on `this`, or is the only one to reach it; and uses this
+    /// while it is so.
+    #[inline]
+    pub(crate) unsafe fn content<'a>(this: NonNull<Memory>) -> &'a mut Option<Content> {
+        // SAFETY: this function's contract.
+        let cell = unsafe { Self::cell(this) };
+        // SAFETY: as above.
+        let content = unsafe { cell.as_ref() }.get();
+        // SAFETY: as above: this is the only reference.
+        unsafe { &mut *content }
+    }
+}
