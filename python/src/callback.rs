@@ -1,56 +1,89 @@
 //! What a finalizer runs: a function and its arguments, kept as they came.
 //!
 //! They come as a *vectorcall*: positional arguments, then the values of keyword arguments, and
-//! a tuple of their names, which belongs to the caller's code. So they are kept, and so they are
-//! passed on: no dictionary is made. Only a look at the keyword arguments (`peek`) makes one, and
-//! from then on that is what is passed: a change to it must reach the function.
+//! a tuple of their names, which belongs to the caller's code. So they are kept, in one tuple, the
+//! names last; and so they are passed on: no dictionary is made. Only a look at the keyword
+//! arguments (`peek`) makes one. It takes the place of the names, and from then on it is what is
+//! passed: a change to it must reach the function.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-/// A callback while it is kept: three words, of which the last two are often null.
+/// A callback while it is kept: two words.
 pub(crate) struct Callback {
     function: Py<PyAny>,
-    arguments: Option<Py<PyTuple>>,
-    keywords: Option<Py<PyAny>>,
+    arguments: Arguments,
+}
+
+/// Null, or a tuple; marked in the lowest bit, which is free in the address of an object, if the
+/// last in the tuple is about keywords.
+struct Arguments(*mut ffi::PyObject);
+
+const MARK: usize = 1;
+
+impl Arguments {
+    #[inline]
+    fn tuple(&self) -> *mut ffi::PyObject {
+        self.0.map_addr(|address| address & !MARK)
+    }
+
+    #[inline]
+    fn has_keywords(&self) -> bool {
+        self.0.addr() & MARK != 0
+    }
 }
 
 /// A callback in somebody's hands.
 #[derive(Clone)]
 pub(crate) struct BoundCallback<'py> {
     pub(crate) function: Bound<'py, PyAny>,
-    /// Nothing, or a tuple of at least one.
+    /// The positional arguments; and, if there are keyword arguments, their values and a tuple of
+    /// their names, or a dictionary of them. Nothing if it would be empty.
     arguments: Option<Bound<'py, PyTuple>>,
-    /// Of keyword arguments, a tuple of the names, their values being the last of `arguments`; or
-    /// a dictionary; or nothing.
-    keywords: Option<Bound<'py, PyAny>>,
+    has_keywords: bool,
+}
+
+/// How the keyword arguments are kept.
+pub(crate) enum Keywords<'a, 'py> {
+    None,
+    /// Their names; so many of the last values are theirs.
+    Names(&'a Bound<'py, PyTuple>),
+    Dict(&'a Bound<'py, PyDict>),
 }
 
 impl Callback {
     pub(crate) fn bind<'py>(&self, py: Python<'py>) -> BoundCallback<'py> {
-        BoundCallback {
-            function: self.function.bind(py).clone(),
-            arguments: self.arguments.as_ref().map(|it| it.bind(py).clone()),
-            keywords: self.keywords.as_ref().map(|it| it.bind(py).clone()),
-        }
+        // SAFETY: `unbind` made it of a tuple, or of none, which `self` holds.
+        let arguments = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.arguments.tuple()) };
+        bound(self.function.bind(py).clone(), arguments, &self.arguments)
     }
 
     #[inline]
     pub(crate) fn into_bound(self, py: Python<'_>) -> BoundCallback<'_> {
-        BoundCallback {
-            function: self.function.into_bound(py),
-            arguments: self.arguments.map(|it| it.into_bound(py)),
-            keywords: self.keywords.map(|it| it.into_bound(py)),
-        }
+        // SAFETY: as above; the reference was that of `self`.
+        let arguments = unsafe { Bound::from_owned_ptr_or_opt(py, self.arguments.tuple()) };
+        let Self { function, arguments: kept } = self;
+        bound(function.into_bound(py), arguments, &kept)
     }
 }
 
+#[inline]
+fn bound<'py>(
+    function: Bound<'py, PyAny>,
+    arguments: Option<Bound<'py, PyAny>>,
+    kept: &Arguments,
+) -> BoundCallback<'py> {
+    // SAFETY: `unbind` made it of a tuple.
+    let arguments = arguments.map(|tuple| unsafe { tuple.cast_into_unchecked() });
+    BoundCallback { function, arguments, has_keywords: kept.has_keywords() }
+}
+
 impl<'py> BoundCallback<'py> {
-    /// `arguments` are the positional ones, then the values of the keyword ones; `names` is null
-    /// or a tuple.
+    /// `arguments` are the positional ones, then the values of the keyword ones; `names` is a
+    /// tuple.
     ///
     /// # Safety
     ///
@@ -60,58 +93,69 @@ impl<'py> BoundCallback<'py> {
         py: Python<'py>,
         function: *mut ffi::PyObject,
         arguments: &[*mut ffi::PyObject],
-        names: *mut ffi::PyObject,
+        names: Option<NonNull<ffi::PyObject>>,
     ) -> PyResult<Self> {
         // SAFETY: this function's contract.
-        let arguments = unsafe { tuple(py, arguments) }?;
+        let arguments = unsafe { tuple(py, arguments, names) }?;
         // SAFETY: as above.
         let function = unsafe { Bound::from_borrowed_ptr(py, function) };
-        // SAFETY: as above.
-        let keywords = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
-        Ok(Self { function, arguments, keywords })
+        Ok(Self { function, arguments, has_keywords: names.is_some() })
     }
 
     /// For a call by the older protocol.
     pub(crate) fn from_call(
         function: Bound<'py, PyAny>,
-        arguments: Bound<'py, PyTuple>,
+        arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Self> {
-        // A copy, as `**keywords` in Python makes one.
-        let keywords = match keywords {
-            Some(keywords) if !keywords.is_empty() => Some(keywords.copy()?.into_any()),
-            _ => None,
-        };
-        let arguments = (!arguments.is_empty()).then_some(arguments);
-        Ok(Self { function, arguments, keywords })
+        match keywords {
+            Some(keywords) if !keywords.is_empty() => {
+                // A copy, as `**keywords` in Python makes one.
+                Self::with(function, arguments.as_slice(), keywords.copy()?)
+            }
+            _ => {
+                let arguments = (!arguments.is_empty()).then(|| arguments.clone());
+                Ok(Self { function, arguments, has_keywords: false })
+            }
+        }
+    }
+
+    fn with(
+        function: Bound<'py, PyAny>,
+        positional: &[Bound<'py, PyAny>],
+        keywords: Bound<'py, PyDict>,
+    ) -> PyResult<Self> {
+        let mut all = positional.to_vec();
+        all.push(keywords.into_any());
+        let arguments = Some(PyTuple::new(function.py(), all)?);
+        Ok(Self { function, arguments, has_keywords: true })
     }
 
     #[inline]
     pub(crate) fn unbind(self) -> Callback {
-        Callback {
-            function: self.function.unbind(),
-            arguments: self.arguments.map(Bound::unbind),
-            keywords: self.keywords.map(Bound::unbind),
-        }
+        let mark = if self.has_keywords { MARK } else { 0 };
+        let tuple = self.arguments.map_or(ptr::null_mut(), Bound::into_ptr);
+        debug_assert_eq!(tuple.addr() & MARK, 0, "objects are aligned");
+        let arguments = Arguments(tuple.map_addr(|address| address | mark));
+        Callback { function: self.function.unbind(), arguments }
     }
 
     #[inline]
     pub(crate) fn call(&self) -> PyResult<Bound<'py, PyAny>> {
         let function = self.function.as_ptr();
-        let arguments = self.values();
-        let (first, count) = (arguments.as_ptr().cast(), arguments.len());
-        let result = match (&self.keywords, self.names()) {
+        let values = self.values();
+        let (first, count) = (values.as_ptr().cast(), values.len());
+        let result = match self.keywords() {
             // SAFETY: so many arguments, and no names.
-            (None, _) => unsafe {
+            Keywords::None => unsafe {
                 ffi::PyObject_Vectorcall(function, first, count, ptr::null_mut())
             },
             // SAFETY: so many positional arguments, and after them one for each name.
-            (_, Some(names)) => unsafe {
-                let positional = count - names.len();
-                ffi::PyObject_Vectorcall(function, first, positional, names.as_ptr())
+            Keywords::Names(names) => unsafe {
+                ffi::PyObject_Vectorcall(function, first, count - names.len(), names.as_ptr())
             },
             // SAFETY: so many positional arguments, and a dictionary.
-            (Some(dict), None) => unsafe {
+            Keywords::Dict(dict) => unsafe {
                 ffi::PyObject_VectorcallDict(function, first, count, dict.as_ptr())
             },
         };
@@ -120,54 +164,58 @@ impl<'py> BoundCallback<'py> {
     }
 
     /// The same, with a dictionary in place of names.
-    pub(crate) fn with_dict(&self) -> PyResult<Self> {
-        let Some(names) = self.names() else { return Ok(self.clone()) };
+    pub(crate) fn with_dict(self) -> PyResult<Self> {
+        let Keywords::Names(names) = self.keywords() else { return Ok(self) };
         let values = self.values();
         let (positional, named) = values.split_at(values.len() - names.len());
-        let py = self.function.py();
-        let keywords = PyDict::new(py);
+        let keywords = PyDict::new(self.function.py());
         for (name, value) in names.iter().zip(named) {
             keywords.set_item(name, value)?;
         }
-        let arguments = match positional {
-            [] => None,
-            some => Some(PyTuple::new(py, some)?),
-        };
-        let function = self.function.clone();
-        Ok(Self { function, arguments, keywords: Some(keywords.into_any()) })
+        Self::with(self.function.clone(), positional, keywords)
     }
 
-    /// The positional arguments of one [`with_dict`](Self::with_dict).
-    pub(crate) fn arguments(&self) -> Bound<'py, PyTuple> {
-        debug_assert!(self.names().is_none(), "what belongs to names would be among them");
-        self.arguments.clone().unwrap_or_else(|| PyTuple::empty(self.function.py()))
-    }
-
-    /// The keyword arguments of one [`with_dict`](Self::with_dict): the very dictionary that is
-    /// passed; a new one if there are none.
-    pub(crate) fn keywords(&self) -> Bound<'py, PyAny> {
-        let none = || PyDict::new(self.function.py()).into_any();
-        self.keywords.clone().unwrap_or_else(none)
-    }
-
-    /// The positional arguments, and after them the values that belong to [`names`](Self::names).
+    /// The positional arguments, and after them the values that belong to names.
     #[inline]
     pub(crate) fn values(&self) -> &[Bound<'py, PyAny>] {
+        let all = self.all();
+        if self.has_keywords { &all[..all.len() - 1] } else { all }
+    }
+
+    #[inline]
+    pub(crate) fn keywords(&self) -> Keywords<'_, 'py> {
+        match self.all().last() {
+            Some(last) if self.has_keywords => match last.cast() {
+                Ok(dict) => Keywords::Dict(dict),
+                // SAFETY: it is one or the other.
+                Err(_) => Keywords::Names(unsafe { last.cast_unchecked() }),
+            },
+            _ => Keywords::None,
+        }
+    }
+
+    #[inline]
+    fn all(&self) -> &[Bound<'py, PyAny>] {
         self.arguments.as_ref().map_or(&[], |tuple| tuple.as_slice())
     }
 
-    #[inline]
-    pub(crate) fn names(&self) -> Option<&Bound<'py, PyTuple>> {
-        self.keywords.as_ref()?.cast().ok()
-    }
-
-    /// The dictionary of keyword arguments, if that is how they are kept.
-    pub(crate) fn dict(&self) -> Option<&Bound<'py, PyDict>> {
-        self.keywords.as_ref()?.cast().ok()
+    /// Function, positional arguments and keyword arguments of one [`with_dict`](Self::with_dict),
+    /// as a program gets them: the very dictionary that is passed, or a new one if none is.
+    pub(crate) fn into_parts(self) -> PyResult<[Bound<'py, PyAny>; 3]> {
+        let py = self.function.py();
+        let keywords = match self.keywords() {
+            Keywords::Dict(dict) => dict.clone(),
+            _ => PyDict::new(py),
+        };
+        let arguments = match &self.arguments {
+            Some(tuple) if !self.has_keywords => tuple.clone(),
+            _ => PyTuple::new(py, self.values())?,
+        };
+        Ok([self.function, arguments.into_any(), keywords.into_any()])
     }
 }
 
-/// A tuple of these, or nothing if there are none.
+/// A tuple of these, the names last; or nothing if there are none.
 ///
 /// # Safety
 ///
@@ -175,20 +223,23 @@ impl<'py> BoundCallback<'py> {
 #[inline]
 unsafe fn tuple<'py>(
     py: Python<'py>,
-    items: &[*mut ffi::PyObject],
+    values: &[*mut ffi::PyObject],
+    names: Option<NonNull<ffi::PyObject>>,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-    if items.is_empty() {
+    let length = values.len() + usize::from(names.is_some());
+    if length == 0 {
         return Ok(None);
     }
     // SAFETY: attached.
-    let tuple = unsafe { ffi::PyTuple_New(items.len() as ffi::Py_ssize_t) };
+    let tuple = unsafe { ffi::PyTuple_New(length as ffi::Py_ssize_t) };
     // SAFETY: a new tuple, or null with an exception set.
     let owned = unsafe { Bound::from_owned_ptr_or_err(py, tuple) }?;
-    for (index, item) in items.iter().enumerate() {
+    let names = names.map(NonNull::as_ptr);
+    for (index, item) in values.iter().copied().chain(names).enumerate() {
         // SAFETY: this function's contract.
-        unsafe { ffi::Py_INCREF(*item) };
+        unsafe { ffi::Py_INCREF(item) };
         // SAFETY: a new tuple of this length, and a reference for it.
-        unsafe { ffi::PyTuple_SET_ITEM(tuple, index as ffi::Py_ssize_t, *item) };
+        unsafe { ffi::PyTuple_SET_ITEM(tuple, index as ffi::Py_ssize_t, item) };
     }
     // SAFETY: it is a tuple.
     Ok(Some(unsafe { owned.cast_into_unchecked() }))

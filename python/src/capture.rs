@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::callback::BoundCallback;
+use crate::callback::{BoundCallback, Keywords};
 
 pyo3::create_exception!(
     lastly,
@@ -82,25 +82,17 @@ impl<'py> Search<'_, 'py> {
         if let Some(way) = self.value(&callback.function, DEPTH)? {
             return Ok(Some(then(way, part("func"))));
         }
-        // The values of keyword arguments, under their names, are the last of all values.
         let values = callback.values();
-        let names = callback.names().map_or(0, |names| names.len());
         for (index, value) in values.iter().enumerate() {
             if let Some(way) = self.value(value, DEPTH)? {
-                let positional = values.len() - names;
-                let step = match index.checked_sub(positional) {
-                    None => format!("args[{index}]"),
-                    Some(named) => {
-                        let names = callback.names().expect("some values have one");
-                        format!("kwargs[{}]", names.get_item(named)?.repr()?)
-                    }
-                };
-                return Ok(Some(then(way, Step::Part(step))));
+                return Ok(Some(then(way, argument(callback, index)?)));
             }
         }
-        match callback.dict() {
-            Some(keywords) => Ok(self.named(keywords, DEPTH)?.map(|way| then(way, part("kwargs")))),
-            None => Ok(None),
+        match callback.keywords() {
+            Keywords::Dict(keywords) => {
+                Ok(self.named(keywords, DEPTH)?.map(|way| then(way, part("kwargs"))))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -213,6 +205,18 @@ impl<'py> Search<'_, 'py> {
         }
         Ok(None)
     }
+}
+
+/// How to name one of the values: the last are those of keyword arguments.
+#[cold]
+fn argument(callback: &BoundCallback<'_>, index: usize) -> PyResult<Step> {
+    if let Keywords::Names(names) = callback.keywords() {
+        let positional = callback.values().len() - names.len();
+        if let Some(named) = index.checked_sub(positional) {
+            return Ok(Step::Part(format!("kwargs[{}]", names.get_item(named)?.repr()?)));
+        }
+    }
+    Ok(Step::Part(format!("args[{index}]")))
 }
 
 type Part = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;

@@ -12,7 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::finalizer::Finalizer;
-use crate::object::Memory;
+use crate::object::{Memory, VECTORCALL_OFFSET};
 use crate::slots;
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -65,8 +65,12 @@ fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
     let class = unsafe { ffi::PyType_FromSpecWithBases(&mut spec, bases.as_ptr()) };
     // SAFETY: a new reference, or null with an exception set.
     let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?.cast_into::<PyType>()?;
-    // SAFETY: nobody knows the class yet. (There is no slot number for this before 3.14.)
-    unsafe { (*class.as_type_ptr()).tp_vectorcall = Some(slots::construct) };
+    // SAFETY: nobody knows the class yet.
+    let fields = unsafe { &mut *class.as_type_ptr() };
+    // There are no slot numbers for these, in the older versions.
+    fields.tp_vectorcall = Some(slots::construct);
+    fields.tp_vectorcall_offset = VECTORCALL_OFFSET as ffi::Py_ssize_t;
+    fields.tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
     for attribute in ["_registered_with_atexit", "_shutdown", "_dirty"] {
         class.setattr(attribute, false)?;
     }
@@ -84,7 +88,7 @@ fn slot_table() -> Vec<ffi::PyType_Slot> {
         // the class not inherit that, and serves subclasses whose instances are.
         slot(ffi::Py_tp_traverse, slots::traverse as ffi::traverseproc as *mut c_void),
         slot(ffi::Py_tp_free, ffi::PyObject_Free as ffi::freefunc as *mut c_void),
-        slot(ffi::Py_tp_call, slots::call as ffi::ternaryfunc as *mut c_void),
+        slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void),
         slot(ffi::Py_tp_repr, slots::repr as ffi::reprfunc as *mut c_void),
         slot(ffi::Py_tp_methods, methods().leak().as_mut_ptr().cast()),
         slot(ffi::Py_tp_getset, attributes().leak().as_mut_ptr().cast()),

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use lastly_core::{Cause, Claim, Description, Door, Node, Registry};
+use lastly_core::{ByHost, Cause, Claim, Description, Door, Node, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -19,8 +19,12 @@ pub(crate) const SHARD: u8 = 0;
 
 pub(crate) struct PythonDoor;
 
-// SAFETY: holds are the references that the interpreter counts; `untie` does nothing.
+// SAFETY: holds are the references that the interpreter counts; `untie` does nothing. Whoever calls
+// the registry is attached to an interpreter with a global lock (on a build without one, importing
+// this module turns it on).
 unsafe impl Door for PythonDoor {
+    type Exclusion = ByHost;
+
     unsafe fn run(claim: Claim<'_, Self>, cause: Cause) {
         // SAFETY: the engine calls this from a function of this crate, which is attached.
         let py = unsafe { Python::assume_attached() };

@@ -8,7 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
-use crate::callback::BoundCallback;
+use crate::callback::{BoundCallback, Keywords};
 use crate::capture;
 use crate::door::{PythonDoor, REGISTRY, SHARD};
 use crate::object::{BoundContent, Memory};
@@ -127,8 +127,8 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         let py = self.0.py();
         let mut content = kept.bind(py);
         let mut before = None;
-        if content.callback.names().is_some() {
-            content.callback = content.callback.with_dict()?;
+        if let Keywords::Names(_) = content.callback.keywords() {
+            content.callback = content.callback.clone().with_dict()?;
             before = Some(std::mem::replace(kept, content.clone().unbind()));
         }
         drop(peek);
@@ -195,7 +195,6 @@ fn as_tuple<'py>(
     object: Bound<'py, PyAny>,
     callback: BoundCallback<'py>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let callback = callback.with_dict()?;
-    let (arguments, keywords) = (callback.arguments(), callback.keywords());
-    PyTuple::new(object.py(), [object.clone(), callback.function, arguments.into_any(), keywords])
+    let [function, arguments, keywords] = callback.with_dict()?.into_parts()?;
+    PyTuple::new(object.py(), [object.clone(), function, arguments, keywords])
 }

@@ -33,7 +33,6 @@ type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Boun
 pub(crate) fn parts<'py>(finalizer: &Bound<'py, PyAny>) -> PyResult<Option<Parts<'py>>> {
     let Some(finalizer) = class::instance(finalizer)? else { return Ok(None) };
     let Some(content) = finalizer.content()? else { return Ok(None) };
-    let callback = content.callback;
-    let (arguments, keywords) = (callback.arguments().into_any(), callback.keywords());
-    Ok(Some((content.weakref, callback.function, arguments, keywords, finalizer.index())))
+    let [function, arguments, keywords] = content.callback.into_parts()?;
+    Ok(Some((content.weakref, function, arguments, keywords, finalizer.index())))
 }

@@ -4,9 +4,10 @@
 //!   Memory             80 bytes
 //!   ├─ head            reference count and type: the registry's hold is one reference
 //!   ├─ node            the engine's part
+//!   ├─ vectorcall      how the interpreter calls it
 //!   └─ content         taken out by whoever wins the claim; nothing in a dead one
 //!      ├─ weakref      to the object; its callback is this very finalizer
-//!      └─ callback     function, arguments, keyword arguments
+//!      └─ callback     function and arguments
 //! ```
 //!
 //! The garbage collector does not know of it, and need not: a live one is held by the registry,
@@ -26,12 +27,17 @@ use crate::callback::{BoundCallback, Callback};
 pub(crate) struct Memory {
     head: ffi::PyObject,
     node: Node,
+    /// The same for all. The interpreter wants it in the instance.
+    vectorcall: ffi::vectorcallfunc,
     /// Guarded by the claim and the peek; in a dead finalizer, by the interpreter's lock.
     content: UnsafeCell<Option<Content>>,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Memory>() == 80);
+
+/// Where the interpreter finds it.
+pub(crate) const VECTORCALL_OFFSET: usize = offset_of!(Memory, vectorcall);
 
 /// What a live finalizer holds.
 pub(crate) struct Content {
@@ -110,9 +116,13 @@ impl Memory {
     ///
     /// `this` was allocated for one, with its head initialized.
     #[inline]
-    pub(crate) unsafe fn begin(this: NonNull<Memory>) {
+    pub(crate) unsafe fn begin(this: NonNull<Memory>, vectorcall: ffi::vectorcallfunc) {
         // SAFETY: this function's contract.
         let (node, cell) = (unsafe { Self::node(this) }, unsafe { Self::cell(this) });
+        // SAFETY: this function's contract.
+        let place = unsafe { this.byte_add(VECTORCALL_OFFSET) };
+        // SAFETY: new memory.
+        unsafe { place.cast().write(vectorcall) };
         // SAFETY: new memory.
         unsafe { node.write(Node::dead()) };
         // SAFETY: new memory.

@@ -14,7 +14,7 @@ use lastly_core::Cause;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyTuple};
+use pyo3::types::{PyBool, PyTuple};
 
 use crate::callback::BoundCallback;
 use crate::finalizer::Finalizer;
@@ -81,7 +81,7 @@ pub(crate) unsafe extern "C" fn construct(
         // SAFETY: the protocol.
         _ => unsafe { std::slice::from_raw_parts(arguments, count + named as usize) },
     };
-    let names = if named == 0 { ptr::null_mut() } else { names };
+    let names = NonNull::new(names).filter(|_| named > 0);
     let make = || {
         // Subclasses do not inherit this constructor.
         let class = class::class(py)?;
@@ -113,7 +113,7 @@ unsafe fn begin<'py>(py: Python<'py>, this: *mut ffi::PyObject) -> PyResult<Boun
         return Err(PyErr::fetch(py));
     };
     // SAFETY: this function's contract.
-    unsafe { Memory::begin(memory) };
+    unsafe { Memory::begin(memory, vectorcall) };
     // SAFETY: as above; the reference is ours.
     Ok(unsafe { Bound::from_owned_ptr(py, this) })
 }
@@ -157,7 +157,7 @@ pub(crate) unsafe extern "C" fn init(
         exit::prepare(&finalizer.class())?;
         let rest = arguments.get_slice(2, count);
         let function = arguments.get_item(1)?;
-        let callback = BoundCallback::from_call(function, rest, keywords)?;
+        let callback = BoundCallback::from_call(function, &rest, keywords)?;
         finalizer.register(&arguments.get_item(0)?, callback)
     };
     status(py, register())
@@ -211,20 +211,21 @@ pub(crate) unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
 
 /// `finalizer()`: by a program, or by the interpreter, with the weak reference, when the object
 /// has died.
-pub(crate) unsafe extern "C" fn call(
+pub(crate) unsafe extern "C" fn vectorcall(
     this: *mut ffi::PyObject,
-    arguments: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
+    _arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the protocol.
-    let count = unsafe { ffi::PyTuple_GET_SIZE(arguments) };
     // SAFETY: the protocol.
     let finalizer = unsafe { finalizer(this) };
     let py = finalizer.py();
-    if count > 1 || !keywords.is_null() {
+    // SAFETY: the protocol.
+    let count = unsafe { ffi::PyVectorcall_NARGS(count) };
+    if count > 1 || !names.is_null() {
         // SAFETY: the protocol.
-        let keywords = unsafe { Borrowed::from_ptr_or_opt(py, keywords) };
-        if let Err(error) = check_call(py, count, keywords) {
+        let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
+        if let Err(error) = check_call(py, count, names) {
             return answer::<PyAny>(py, Err(error));
         }
     }
@@ -234,11 +235,7 @@ pub(crate) unsafe extern "C" fn call(
 
 /// Lets one argument pass, by position or named `_`, as the original does.
 #[cold]
-fn check_call(
-    py: Python<'_>,
-    count: isize,
-    keywords: Option<Borrowed<'_, '_, PyAny>>,
-) -> PyResult<()> {
+fn check_call(py: Python<'_>, count: isize, names: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let of = qualifier(py);
     if count > 1 {
         let given = count + 1;
@@ -246,8 +243,8 @@ fn check_call(
             format!("{of}__call__() takes from 1 to 2 positional arguments but {given} were given");
         return Err(PyTypeError::new_err(error));
     }
-    let Some(keywords) = keywords else { return Ok(()) };
-    for name in keywords.cast::<PyDict>()?.keys() {
+    let Some(names) = names else { return Ok(()) };
+    for name in names.cast::<PyTuple>()? {
         if name.to_string() != "_" {
             let error = format!("{of}__call__() got an unexpected keyword argument '{name}'");
             return Err(PyTypeError::new_err(error));

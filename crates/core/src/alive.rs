@@ -3,14 +3,13 @@
 use std::ptr::NonNull;
 
 use crate::list::sequence_of;
-use crate::lock::Guard;
 use crate::node::Node;
-use crate::registry::{Door, Registry, Shard};
+use crate::registry::{Door, Locked, Registry};
 
 impl<D: Door> Registry<D> {
     /// How many finalizers are alive. This walks over all of them.
     pub fn count_alive(&self) -> usize {
-        alive(&self.lock_all()).count()
+        alive::<D>(&self.lock_all()).count()
     }
 
     /// The place of a finalizer in the order of creation: greater than that of every older one.
@@ -32,10 +31,10 @@ impl<D: Door> Registry<D> {
         let mut found = Vec::new();
         loop {
             let shards = self.lock_all();
-            let count = alive(&shards).count();
+            let count = alive::<D>(&shards).count();
             if count <= found.capacity() {
                 // One more may be alive now: a claim was given back.
-                let all = alive(&shards).take(count);
+                let all = alive::<D>(&shards).take(count);
                 // SAFETY: what is in a list is held by the registry.
                 found.extend(all.inspect(|(_, node)| unsafe { D::retain(*node) }));
                 break;
@@ -49,7 +48,7 @@ impl<D: Door> Registry<D> {
 }
 
 /// What is alive, with its place in the order, under all locks.
-fn alive(shards: &[Guard<'_, Shard>]) -> impl Iterator<Item = (u64, NonNull<Node>)> {
+fn alive<D: Door>(shards: &[Locked<'_, D>]) -> impl Iterator<Item = (u64, NonNull<Node>)> {
     shards.iter().flat_map(|shard| shard.nodes()).filter_map(|node| {
         // SAFETY: the lock is held, so what is in a list is alive.
         let node_ref = unsafe { node.as_ref() };

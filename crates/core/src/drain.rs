@@ -19,9 +19,8 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use crate::list::{List, older, sequence_of};
-use crate::lock::Guard;
 use crate::node::{Node, Place};
-use crate::registry::{Claim, Door, Phase, Registry, Shard};
+use crate::registry::{Claim, Door, Locked, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
 use crate::state::{Claimed, Due, Run};
 use crate::sync::{Deadline, SHARDS, back_off, thread_number};
@@ -81,7 +80,7 @@ impl<D: Door> Registry<D> {
             return false;
         }
         // SAFETY: all locks are held, and each shard but the first is marked as merged here.
-        let all = unsafe { merge(&mut shards) };
+        let all = unsafe { merge::<D>(&mut shards) };
         *shards[0].list(Place::Pending) = all;
         shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
         shards[0].phase = Phase::Draining { thread: thread_number() };
@@ -229,7 +228,7 @@ impl<D: Door> Registry<D> {
 /// # Safety
 ///
 /// From now on one lock guards every node.
-unsafe fn merge(shards: &mut [Guard<'_, Shard>; SHARDS]) -> List {
+unsafe fn merge<D: Door>(shards: &mut [Locked<'_, D>; SHARDS]) -> List {
     let mut all = List::new(Place::Pending);
     loop {
         let mut newest = None;

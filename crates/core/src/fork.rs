@@ -51,7 +51,7 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.begin_here(self.order.next());
+        self.inherited.begin_here(self.order.next::<D::Exclusion>());
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
         let mut first = self.shards[0].lock();

@@ -36,6 +36,7 @@ mod state;
 #[doc(hidden)]
 pub mod sync;
 
+pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
 pub use registry::{Claim, Door, Peek, Registry};
 pub use report::{Cause, Description, Problem, Report, contain};

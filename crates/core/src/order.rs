@@ -10,6 +10,8 @@
 //!   Threads read it side by side, and it never runs backwards between them: if one creation
 //!   happens before another, its number is smaller. Every reading is greater than every count.
 //!
+//! Where the host lets in one thread at a time (see `lock`), there is never more than one to count.
+//!
 //! Two creations that nobody ordered may come out either way. So may two on different shards within
 //! one tick of the clock. That is a nanosecond to a few tens of them: less than it takes one thread
 //! to hear of another. (A thread that uses two shards, its own and that of an object made by another
@@ -19,6 +21,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_utils::CachePadded;
 
+use crate::lock::{ByLock, Exclusion};
 use crate::sync::{AtomicU32, AtomicU64, clock_nanoseconds, constructor, thread_number};
 
 /// In `counts_for`: no thread has registered yet.
@@ -50,11 +53,11 @@ impl Order {
     /// The next number. To be called under the lock of the list that the node enters, so that each
     /// list is in order.
     #[inline]
-    pub(crate) fn next(&self) -> u64 {
+    pub(crate) fn next<X: Exclusion>(&self) -> u64 {
         let Words { counts_for, count } = &*self.0;
         // Relaxed, also where it is changed: if one creation happens before another, the later one
         // finds what the earlier one found or left, or something newer.
-        if counts_for.load(Relaxed) == thread_number() {
+        if X::BY_HOST || counts_for.load(Relaxed) == thread_number() {
             let next = count.load(Relaxed) + 1;
             count.store(next, Relaxed);
             return next;
@@ -68,7 +71,7 @@ impl Order {
         let Words { counts_for, .. } = &*self.0;
         if counts_for.load(Relaxed) != CLOCK {
             match counts_for.compare_exchange(NOBODY, me, Relaxed, Relaxed) {
-                Ok(_) => return self.next(),
+                Ok(_) => return self.next::<ByLock>(),
                 Err(_) => counts_for.store(CLOCK, Relaxed),
             }
         }

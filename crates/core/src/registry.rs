@@ -16,7 +16,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::inherited::Inherited;
 use crate::list::{List, place_of, sequence_of};
-use crate::lock::{Guard, Lock};
+use crate::lock::{Exclusion, Guard, Lock};
 use crate::node::{Node, Place};
 use crate::order::Order;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
@@ -28,8 +28,13 @@ use crate::sync::{SHARDS, constructor, each, thread_number};
 /// # Safety
 ///
 /// `retain` and `release` count the holds on a node, which stays alive and in its place while one
-/// is left; `untie` neither allocates, nor blocks, nor runs foreign code.
+/// is left; `untie` neither allocates, nor blocks, nor runs foreign code. If `Exclusion` is
+/// [`ByHost`](crate::ByHost), no two threads call the registry at the same time, but for the
+/// handlers of a fork.
 pub unsafe trait Door: Sized + 'static {
+    /// Who lets one thread at a time into the lists.
+    type Exclusion: Exclusion;
+
     /// Takes the callback out and runs it, lets no panic out, and reports what went wrong.
     ///
     /// # Safety
@@ -75,13 +80,16 @@ pub unsafe trait Door: Sized + 'static {
 }
 
 /// All live finalizers of one door.
-pub struct Registry<D> {
-    pub(crate) shards: [CachePadded<Lock<Shard>>; SHARDS],
+pub struct Registry<D: Door> {
+    pub(crate) shards: [CachePadded<Lock<Shard, D::Exclusion>>; SHARDS],
     pub(crate) order: Order,
     pub(crate) inherited: Inherited,
     pub(crate) reporter: Reporter,
     door: PhantomData<fn() -> D>,
 }
+
+/// A shard of a door's registry, locked.
+pub(crate) type Locked<'a, D> = Guard<'a, Shard, <D as Door>::Exclusion>;
 
 /// The nodes of some threads, under one lock.
 pub(crate) struct Shard {
@@ -193,7 +201,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: the registry now has a hold, so the node is alive.
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
-        let sequence = self.order.next();
+        let sequence = self.order.next::<D::Exclusion>();
         // SAFETY: the lock is held.
         node_ref.sequence.with_mut(|it| unsafe { *it = sequence });
         let place = match shard.phase {
@@ -321,7 +329,7 @@ impl<D: Door> Registry<D> {
 
     /// The shard that now holds the nodes of `shard`, locked.
     #[inline]
-    pub(crate) fn lock(&self, shard: u8) -> Guard<'_, Shard> {
+    pub(crate) fn lock(&self, shard: u8) -> Locked<'_, D> {
         let guard = self.shards[usize::from(shard) % SHARDS].lock();
         if guard.phase == Phase::Merged {
             return self.lock_first(guard);
@@ -331,12 +339,12 @@ impl<D: Door> Registry<D> {
 
     /// All shards, locked in the order of their index, as for a fork, so that two who lock all
     /// cannot wait for each other.
-    pub(crate) fn lock_all(&self) -> [Guard<'_, Shard>; SHARDS] {
+    pub(crate) fn lock_all(&self) -> [Locked<'_, D>; SHARDS] {
         std::array::from_fn(|index| self.shards[index].lock())
     }
 
     #[cold]
-    fn lock_first(&self, merged: Guard<'_, Shard>) -> Guard<'_, Shard> {
+    fn lock_first(&self, merged: Locked<'_, D>) -> Locked<'_, D> {
         drop(merged);
         self.shards[0].lock()
     }

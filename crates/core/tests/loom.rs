@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use lastly_core::sync::UnsafeCell;
-use lastly_core::{Cause, Claim, Description, Door, Due, Node, Registry};
+use lastly_core::{ByLock, Cause, Claim, Description, Door, Due, Node, Registry};
 use loom::sync::Arc as LoomArc;
 use loom::thread;
 
@@ -41,6 +41,8 @@ unsafe fn take(claim: &Claim<'_, TestDoor>) -> Arc<AtomicUsize> {
 
 // SAFETY: the holds are those of an `Arc`; `untie` does nothing.
 unsafe impl Door for TestDoor {
+    type Exclusion = ByLock;
+
     unsafe fn run(claim: Claim<'_, Self>, _: Cause) {
         // SAFETY: this function's contract.
         unsafe { take(&claim) }.fetch_add(1, SeqCst);

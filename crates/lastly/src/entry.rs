@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use lastly_core::sync::{self, UnsafeCell};
-use lastly_core::{Cause, Claim, Description, Door, Node, Problem, contain};
+use lastly_core::{ByLock, Cause, Claim, Description, Door, Node, Problem, contain};
 
 use crate::REGISTRY;
 use crate::outcome::{CallbackError, Outcome};
@@ -313,6 +313,8 @@ pub(crate) fn describe(held: &Held) -> Description {
 
 // SAFETY: `holds` counts as asked; `untie` changes a few links.
 unsafe impl Door for RustDoor {
+    type Exclusion = ByLock;
+
     #[inline]
     unsafe fn run(claim: Claim<'_, Self>, cause: Cause) {
         // SAFETY: this function's contract.
