@@ -99,6 +99,26 @@ impl<'py> Search<'_, 'py> {
     /// The way on from one value.
     #[inline]
     fn value(&self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
+        if !value.is(self.object) && !self.carries(value) {
+            return Ok(None);
+        }
+        self.way_on(value, depth)
+    }
+
+    /// Whether the type of a value is one that carries others.
+    #[inline]
+    fn carries(&self, value: &Bound<'py, PyAny>) -> bool {
+        let kind = value.get_type_ptr();
+        let [method, slot] = &self.carriers.methods;
+        kind == &raw mut ffi::PyFunction_Type
+            || kind == &raw mut ffi::PyCFunction_Type
+            || kind.cast() == method.as_ptr()
+            || kind.cast() == slot.as_ptr()
+            || kind.cast() == self.carriers.partial.as_ptr()
+    }
+
+    #[inline(never)]
+    fn way_on(&self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
         if value.is(self.object) {
             return Ok(Some(Vec::new()));
         }
@@ -106,20 +126,17 @@ impl<'py> Search<'_, 'py> {
         if kind == &raw mut ffi::PyFunction_Type {
             return self.function(value, depth);
         }
-        if kind == &raw mut ffi::PyCFunction_Type {
-            // SAFETY: it is a function of C's.
-            let of = unsafe { ffi::PyCFunction_GetSelf(value.as_ptr()) };
-            return Ok((of == self.object.as_ptr()).then(|| vec![bound_to()]));
-        }
-        let is = |carrier: &Py<PyType>| carrier.as_ptr() == kind.cast();
-        if self.carriers.methods.iter().any(is) {
-            let of = value.getattr("__self__")?;
-            return Ok(of.is(self.object).then(|| vec![bound_to()]));
-        }
-        if is(&self.carriers.partial) {
+        if kind.cast() == self.carriers.partial.as_ptr() {
             return self.partial(value, depth);
         }
-        Ok(None)
+        let of = if kind == &raw mut ffi::PyCFunction_Type {
+            // SAFETY: it is a function of C's.
+            unsafe { ffi::PyCFunction_GetSelf(value.as_ptr()) }
+        } else {
+            // It is held by the method.
+            value.getattr("__self__")?.as_ptr()
+        };
+        Ok((of == self.object.as_ptr()).then(|| vec![Step::Part(".__self__".to_owned())]))
     }
 
     fn function(&self, function: &Bound<'py, PyAny>, depth: usize) -> PyResult<Way> {
@@ -220,11 +237,6 @@ fn argument(callback: &BoundCallback<'_>, index: usize) -> PyResult<Step> {
 }
 
 type Part = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
-
-#[cold]
-fn bound_to() -> Step {
-    Step::Part(".__self__".to_owned())
-}
 
 #[cold]
 fn then(mut way: Vec<Step>, step: Step) -> Vec<Step> {

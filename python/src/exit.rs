@@ -13,6 +13,7 @@ use std::time::Duration;
 use lastly_core::{Claim, fork};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -35,7 +36,24 @@ static FORK_HANDLERS: AtomicBool = AtomicBool::new(false);
 /// Sees to it that this process runs the drain at its end.
 #[inline]
 pub(crate) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
-    if PREPARED.load(Relaxed) == READY { Ok(()) } else { prepare_now(class) }
+    if PREPARED.load(Relaxed) == READY && says_registered(class) {
+        return Ok(());
+    }
+    prepare_now(class)
+}
+
+/// Whether the class still says that its function is registered. A program that has had `atexit`
+/// forget it can ask for it again by setting the attribute to False.
+#[inline]
+fn says_registered(class: &Bound<'_, PyType>) -> bool {
+    let py = class.py();
+    let name = intern!(py, "_registered_with_atexit").as_ptr();
+    // SAFETY: a class is alive as long as a reference to it.
+    let attributes = unsafe { (*class.as_type_ptr()).tp_dict };
+    // SAFETY: a class has a dictionary of its attributes; what is found there is not kept.
+    let said = unsafe { ffi::PyDict_GetItemWithError(attributes, name) };
+    // SAFETY: attached.
+    said == unsafe { ffi::Py_True() }
 }
 
 #[cold]

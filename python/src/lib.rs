@@ -8,10 +8,11 @@
 //!
 //! # The interpreter's lock
 //!
-//! Every function here runs attached to the interpreter. On a build with a global lock that means
-//! alone, but nothing relies on that for "exactly once": who may take a callback out is settled by
-//! the engine's atomic word. Free-threaded builds are not tested; there, importing this module
-//! turns the global lock on.
+//! Every function here runs attached to an interpreter with a global lock, so alone. "Exactly once"
+//! does not rely on it: who may take a callback out is settled by the engine's atomic word. The
+//! engine's lists do, instead of a lock of their own, which would cost a tenth of all. So where the
+//! global lock is off (a free-threaded build that was told to keep it off) this module refuses to
+//! be imported, as it does in a second interpreter of one process.
 //!
 //! # What never happens
 //!
@@ -42,7 +43,22 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        require_global_lock(py)?;
         module.add("finalize", crate::class::class(py)?)?;
         module.add("SelfReferenceWarning", py.get_type::<crate::capture::SelfReferenceWarning>())
+    }
+
+    /// The engine's lists are guarded by nothing else.
+    fn require_global_lock(py: Python<'_>) -> PyResult<()> {
+        // On free-threaded builds this import turned it on, unless the user forbids it.
+        let is_on = match py.import("sys")?.getattr_opt("_is_gil_enabled")? {
+            Some(ask) => ask.call0()?.is_truthy()?,
+            None => true,
+        };
+        if is_on {
+            return Ok(());
+        }
+        let error = "lastly needs the global interpreter lock: do not set PYTHON_GIL=0 or -X gil=0";
+        Err(pyo3::exceptions::PyImportError::new_err(error))
     }
 }
