@@ -39,11 +39,12 @@ impl Arguments {
 /// A callback in somebody's hands.
 #[derive(Clone)]
 pub(crate) struct BoundCallback<'py> {
-    pub(crate) function: Bound<'py, PyAny>,
-    /// The positional arguments; and, if there are keyword arguments, their values and a tuple of
-    /// their names, or a dictionary of them. Nothing if it would be empty.
+    /// The positional arguments, if there are any. If there are keyword arguments: the values of
+    /// both, then a tuple of the names; or a tuple of the positional ones, then a dictionary.
     arguments: Option<Bound<'py, PyTuple>>,
     has_keywords: bool,
+    /// Let go of after the arguments, as the original does.
+    pub(crate) function: Bound<'py, PyAny>,
 }
 
 /// How the keyword arguments are kept.
@@ -111,7 +112,7 @@ impl<'py> BoundCallback<'py> {
         match keywords {
             Some(keywords) if !keywords.is_empty() => {
                 // A copy, as `**keywords` in Python makes one.
-                Self::with(function, arguments.as_slice(), keywords.copy()?)
+                Self::pair(function, arguments.clone(), keywords.copy()?)
             }
             _ => {
                 let arguments = (!arguments.is_empty()).then(|| arguments.clone());
@@ -120,14 +121,13 @@ impl<'py> BoundCallback<'py> {
         }
     }
 
-    fn with(
+    fn pair(
         function: Bound<'py, PyAny>,
-        positional: &[Bound<'py, PyAny>],
+        positional: Bound<'py, PyTuple>,
         keywords: Bound<'py, PyDict>,
     ) -> PyResult<Self> {
-        let mut all = positional.to_vec();
-        all.push(keywords.into_any());
-        let arguments = Some(PyTuple::new(function.py(), all)?);
+        let pair = [positional.into_any(), keywords.into_any()];
+        let arguments = Some(PyTuple::new(function.py(), pair)?);
         Ok(Self { function, arguments, has_keywords: true })
     }
 
@@ -172,14 +172,20 @@ impl<'py> BoundCallback<'py> {
         for (name, value) in names.iter().zip(named) {
             keywords.set_item(name, value)?;
         }
-        Self::with(self.function.clone(), positional, keywords)
+        let positional = PyTuple::new(self.function.py(), positional)?;
+        Self::pair(self.function.clone(), positional, keywords)
     }
 
     /// The positional arguments, and after them the values that belong to names.
     #[inline]
     pub(crate) fn values(&self) -> &[Bound<'py, PyAny>] {
         let all = self.all();
-        if self.has_keywords { &all[..all.len() - 1] } else { all }
+        match self.keywords() {
+            Keywords::None => all,
+            Keywords::Names(_) => &all[..all.len() - 1],
+            // SAFETY: the first of such a pair is a tuple.
+            Keywords::Dict(_) => unsafe { all[0].cast_unchecked::<PyTuple>() }.as_slice(),
+        }
     }
 
     #[inline]
@@ -200,18 +206,19 @@ impl<'py> BoundCallback<'py> {
     }
 
     /// Function, positional arguments and keyword arguments of one [`with_dict`](Self::with_dict),
-    /// as a program gets them: the very dictionary that is passed, or a new one if none is.
+    /// as a program gets them: the very dictionary that is passed, or a new one if it is empty.
     pub(crate) fn into_parts(self) -> PyResult<[Bound<'py, PyAny>; 3]> {
         let py = self.function.py();
         let keywords = match self.keywords() {
-            Keywords::Dict(dict) => dict.clone(),
+            Keywords::Dict(dict) if !dict.is_empty() => dict.clone(),
             _ => PyDict::new(py),
         };
-        let arguments = match &self.arguments {
-            Some(tuple) if !self.has_keywords => tuple.clone(),
-            _ => PyTuple::new(py, self.values())?,
+        let arguments = match (self.keywords(), &self.arguments) {
+            (Keywords::Dict(_), _) => self.all()[0].clone(),
+            (_, Some(tuple)) => tuple.clone().into_any(),
+            (_, None) => PyTuple::empty(py).into_any(),
         };
-        Ok([self.function, arguments.into_any(), keywords.into_any()])
+        Ok([self.function, arguments, keywords.into_any()])
     }
 }
 

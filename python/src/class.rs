@@ -31,14 +31,11 @@ pub(crate) fn instance<'a, 'py>(
     Ok(is_one.then(|| unsafe { Finalizer::new(object.as_borrowed()) }))
 }
 
-/// Whether a subclass has its own `__call__`.
-pub(crate) fn overrides_call(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let ours = class(finalizer.py())?.as_type_ptr();
+/// Whether somebody has changed `__call__`, on the class or on a subclass.
+pub(crate) fn overrides_call(finalizer: &Bound<'_, PyAny>) -> bool {
     // SAFETY: the type of an object is alive.
     let slot = unsafe { (*finalizer.get_type_ptr()).tp_call };
-    // SAFETY: as above.
-    let ours = unsafe { (*ours).tp_call };
-    Ok(slot.map(|slot| slot as usize) != ours.map(|ours| ours as usize))
+    slot.is_some_and(|slot| slot as usize != slots::call as ffi::ternaryfunc as usize)
 }
 
 const DOC: &CStr = c"finalize(obj, func, /, *args, **kwargs)\n--\n\n\
@@ -88,7 +85,7 @@ fn slot_table() -> Vec<ffi::PyType_Slot> {
         // the class not inherit that, and serves subclasses whose instances are.
         slot(ffi::Py_tp_traverse, slots::traverse as ffi::traverseproc as *mut c_void),
         slot(ffi::Py_tp_free, ffi::PyObject_Free as ffi::freefunc as *mut c_void),
-        slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as ffi::ternaryfunc as *mut c_void),
+        slot(ffi::Py_tp_call, slots::call as ffi::ternaryfunc as *mut c_void),
         slot(ffi::Py_tp_repr, slots::repr as ffi::reprfunc as *mut c_void),
         slot(ffi::Py_tp_methods, methods().leak().as_mut_ptr().cast()),
         slot(ffi::Py_tp_getset, attributes().leak().as_mut_ptr().cast()),

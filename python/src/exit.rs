@@ -17,9 +17,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::class;
 use crate::door::{PythonDoor, REGISTRY};
 use crate::finalizer::take;
+use crate::{class, live};
 
 /// No finalizer was created yet.
 const NEVER: u8 = 0;
@@ -93,6 +93,35 @@ extern "C" fn after_fork_in_child() {
     }
 }
 
+/// Whether the interpreter is being taken down. Then nothing runs any more, also where the drain
+/// never ran: what a callback uses may be gone.
+#[inline]
+pub(crate) fn is_over() -> bool {
+    #[cfg(Py_3_13)]
+    use ffi::Py_IsFinalizing;
+    #[cfg(not(Py_3_13))]
+    unsafe extern "C" {
+        #[link_name = "_Py_IsFinalizing"]
+        fn Py_IsFinalizing() -> std::ffi::c_int;
+    }
+    // SAFETY: it may be asked at any time.
+    unsafe { Py_IsFinalizing() != 0 }
+}
+
+/// What is left when the interpreter takes its modules down. It is put into ours, and when it goes,
+/// so does what live finalizers hold: of the original's they go with its module.
+#[pyclass(frozen, module = "lastly._native")]
+pub(crate) struct Remains;
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        if is_over() {
+            // SAFETY: objects die attached. (`Python::attach` would refuse: it is over.)
+            live::clear(unsafe { Python::assume_attached() });
+        }
+    }
+}
+
 /// The drain: newest first, with the collector off, as the original has it.
 ///
 /// It waits for no other thread. When it runs, the interpreter has joined all but daemon threads,
@@ -113,13 +142,12 @@ pub(crate) fn drain(py: Python<'_>) -> PyResult<()> {
 /// Runs what the drain has claimed. No failure stops the others.
 pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
     let py = finalizer.py();
-    let outcome = match class::overrides_call(finalizer) {
-        Ok(true) => {
-            // A subclass wants to be called, and will come back for the claim.
-            claim.give_back();
-            finalizer.call0().map(drop)
-        }
-        _ => take(py, claim).callback.call().map(drop),
+    let outcome = if class::overrides_call(finalizer) {
+        // That method wants to be called, and will come back for the claim.
+        claim.give_back();
+        finalizer.call0().map(drop)
+    } else {
+        take(py, claim).callback.call().map(drop)
     };
     if let Err(error) = outcome {
         report(error, py);

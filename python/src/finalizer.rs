@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::callback::{BoundCallback, Keywords};
-use crate::capture;
 use crate::door::{PythonDoor, REGISTRY, SHARD};
 use crate::object::{BoundContent, Memory};
+use crate::{capture, exit};
 
 /// A finalizer, dead or alive. The reference keeps it.
 pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
@@ -69,7 +69,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         // SAFETY: a new reference, or null with an exception set.
         let weakref = unsafe { Bound::from_owned_ptr_or_err(py, weakref) }?;
         capture::check(object, &callback)?;
-        let before = self.claim(Due::Take).map(|claim| take(py, claim));
+        let before = self.take();
         if self.is_alive() {
             return Err(PyRuntimeError::new_err("the finalizer is being looked at"));
         }
@@ -85,13 +85,36 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         Ok(())
     }
 
-    /// Runs the callback, if it is alive.
+    /// Runs the callback, if it is alive and the program is.
     #[inline]
     pub(crate) fn call(&self, cause: Cause) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if exit::is_over() {
+            drop(self.take());
+            return Ok(None);
+        }
         match self.claim(Due::Run(cause)) {
             Some(claim) => take(self.0.py(), claim).callback.call().map(Some),
-            None => Ok(None),
+            None => {
+                self.let_go();
+                Ok(None)
+            }
         }
+    }
+
+    /// Ends it unrun, and gives what it held.
+    pub(crate) fn take(&self) -> Option<BoundContent<'py>> {
+        self.claim(Due::Take).map(|claim| take(self.0.py(), claim))
+    }
+
+    /// Lets go of what a dead one still holds: if it was called after the door was shut, that was not
+    /// taken out.
+    fn let_go(&self) {
+        if !self.node_ref().is_dead() {
+            return;
+        }
+        // SAFETY: nobody else uses the content of a dead one, attached as we are.
+        let left = unsafe { Memory::content(self.memory()) }.take();
+        drop(left.map(|left| left.into_bound(self.0.py())));
     }
 
     /// Ends it unrun, and gives back what it held, unless the object is dead.

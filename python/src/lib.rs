@@ -38,12 +38,17 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::live::{alive, alive_count, parts};
+    use crate::live::{alive, alive_count, clear, parts};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         require_global_lock(py)?;
+        // A callback's failure is told in Python's ways. What is left for the engine to report is a
+        // finalizer that a daemon thread registers when the drain is over: the original passes over
+        // it in silence.
+        crate::door::REGISTRY.set_hook(|_| ());
+        module.add("_remains", Bound::new(py, crate::exit::Remains)?)?;
         module.add("finalize", crate::class::class(py)?)?;
         module.add("SelfReferenceWarning", py.get_type::<crate::capture::SelfReferenceWarning>())
     }

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 use crate::class;
 use crate::door::{self, REGISTRY};
+use crate::finalizer::Finalizer;
 
 /// Every finalizer that is alive, oldest first.
 #[pyfunction]
@@ -23,6 +24,19 @@ pub(crate) fn alive(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
 #[pyfunction]
 pub(crate) fn alive_count() -> usize {
     REGISTRY.count_alive()
+}
+
+/// Ends every finalizer unrun.
+#[pyfunction]
+pub(crate) fn clear(py: Python<'_>) {
+    let all = alive(py);
+    let mut contents = Vec::with_capacity(all.len());
+    for finalizer in &all {
+        // SAFETY: it is one.
+        contents.push(unsafe { Finalizer::new(finalizer.as_borrowed()) }.take());
+    }
+    // Only now, when none is alive: what they held may be objects of others.
+    drop(contents);
 }
 
 type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, u64);

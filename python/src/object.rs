@@ -48,8 +48,9 @@ pub(crate) struct Content {
 /// The same, in somebody's hands.
 #[derive(Clone)]
 pub(crate) struct BoundContent<'py> {
-    pub(crate) weakref: Bound<'py, PyAny>,
     pub(crate) callback: BoundCallback<'py>,
+    /// Let go of last, as the original does.
+    pub(crate) weakref: Bound<'py, PyAny>,
 }
 
 impl Content {

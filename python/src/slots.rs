@@ -14,7 +14,7 @@ use lastly_core::Cause;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
 
 use crate::callback::BoundCallback;
 use crate::finalizer::Finalizer;
@@ -62,26 +62,38 @@ fn status(py: Python<'_>, result: PyResult<()>) -> c_int {
 
 /// `finalize(…)`.
 pub(crate) unsafe extern "C" fn construct(
-    _class: *mut ffi::PyObject,
+    class: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the protocol.
     let py = unsafe { Python::assume_attached() };
+    // SAFETY: the protocol.
+    let count = unsafe { ffi::PyVectorcall_NARGS(count) } as usize;
+    // SAFETY: the protocol.
+    let slots = unsafe { &*class.cast::<ffi::PyTypeObject>() };
+    let same = slots.tp_init.is_some_and(|slot| slot as usize == init as ffi::initproc as usize)
+        && slots.tp_new.is_some_and(|slot| slot as usize == new as ffi::newfunc as usize);
+    if !same {
+        // Somebody has changed `__init__` or `__new__`.
+        let classes = py.get_type::<PyType>();
+        // SAFETY: a class is alive as long as a reference to it.
+        let slot = unsafe { (*classes.as_type_ptr()).tp_call }.expect("classes can be called");
+        // SAFETY: the protocol.
+        return unsafe { forward(py, slot, class, arguments, count, names) };
+    }
+    if count < 2 {
+        return answer::<PyAny>(py, Err(missing(py, count)));
+    }
     let named = match NonNull::new(names) {
         // SAFETY: the protocol.
         Some(names) => unsafe { ffi::PyTuple_GET_SIZE(names.as_ptr()) },
         None => 0,
     };
-    // SAFETY: the protocol.
-    let count = unsafe { ffi::PyVectorcall_NARGS(count) } as usize;
-    let all = match count {
-        0 | 1 => return answer::<PyAny>(py, Err(missing(py, count))),
-        // SAFETY: the protocol.
-        _ => unsafe { std::slice::from_raw_parts(arguments, count + named as usize) },
-    };
     let names = NonNull::new(names).filter(|_| named > 0);
+    // SAFETY: the protocol.
+    let all = unsafe { std::slice::from_raw_parts(arguments, count + named as usize) };
     let make = || {
         // Subclasses do not inherit this constructor.
         let class = class::class(py)?;
@@ -126,10 +138,12 @@ pub(crate) unsafe extern "C" fn new(
 ) -> *mut ffi::PyObject {
     // SAFETY: the protocol.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: a class has it.
-    let allocate = unsafe { (*class).tp_alloc }.unwrap_or(ffi::PyType_GenericAlloc);
-    // SAFETY: the class's own allocator.
-    let this = unsafe { allocate(class, 0) };
+    // `object`'s: it refuses abstract classes.
+    let objects = py.get_type::<PyAny>();
+    // SAFETY: a class is alive as long as a reference to it.
+    let new = unsafe { (*objects.as_type_ptr()).tp_new }.expect("objects can be made");
+    // SAFETY: without arguments of its own.
+    let this = unsafe { new(class, PyTuple::empty(py).as_ptr(), ptr::null_mut()) };
     // SAFETY: new, or null with an exception set.
     answer(py, unsafe { begin(py, this) }.map(Some))
 }
@@ -213,29 +227,95 @@ pub(crate) unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
 /// has died.
 pub(crate) unsafe extern "C" fn vectorcall(
     this: *mut ffi::PyObject,
-    _arguments: *const *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the protocol.
     let finalizer = unsafe { finalizer(this) };
-    let py = finalizer.py();
     // SAFETY: the protocol.
-    let count = unsafe { ffi::PyVectorcall_NARGS(count) };
-    if count > 1 || !names.is_null() {
-        // SAFETY: the protocol.
-        let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
-        if let Err(error) = check_call(py, count, names) {
-            return answer::<PyAny>(py, Err(error));
-        }
+    let count = unsafe { ffi::PyVectorcall_NARGS(count) } as usize;
+    // SAFETY: the type of an object is alive.
+    let slot = unsafe { (*finalizer.class().as_type_ptr()).tp_call };
+    if let Some(other) = slot.filter(|slot| *slot as usize != call as ffi::ternaryfunc as usize) {
+        // SAFETY: the protocol; and it is the slot of this type.
+        return unsafe { forward(finalizer.py(), other, this, arguments, count, names) };
     }
-    let cause = if count == 0 { Cause::Called } else { Cause::ObjectDied };
-    answer(py, finalizer.call(cause))
+    // SAFETY: the protocol.
+    let names = unsafe { Bound::from_borrowed_ptr_or_opt(finalizer.py(), names) };
+    answer(finalizer.py(), run(&finalizer, count, names))
+}
+
+/// The same, by the older protocol.
+pub(crate) unsafe extern "C" fn call(
+    this: *mut ffi::PyObject,
+    arguments: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the protocol.
+    let finalizer = unsafe { finalizer(this) };
+    // SAFETY: the protocol.
+    let count = unsafe { ffi::PyTuple_GET_SIZE(arguments) } as usize;
+    // SAFETY: the protocol.
+    let names = unsafe { Bound::from_borrowed_ptr_or_opt(finalizer.py(), keywords) };
+    answer(finalizer.py(), run(&finalizer, count, names))
+}
+
+#[inline]
+fn run<'py>(
+    finalizer: &Finalizer<'_, 'py>,
+    count: usize,
+    names: Option<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if count > 1 || names.is_some() {
+        check_call(finalizer.py(), count, names)?;
+    }
+    finalizer.call(if count == 0 { Cause::Called } else { Cause::ObjectDied })
+}
+
+/// Calls a slot of the older protocol with the arguments of a vectorcall.
+///
+/// # Safety
+///
+/// Slot, `this` and the arguments fit each other, and the arguments are as the protocol says.
+#[cold]
+unsafe fn forward(
+    py: Python<'_>,
+    slot: ffi::ternaryfunc,
+    this: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: this function's contract.
+    let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
+    let names = match &names {
+        // SAFETY: this function's contract: it is a tuple.
+        Some(names) => unsafe { names.cast_unchecked::<PyTuple>() }.as_slice(),
+        None => &[],
+    };
+    let pack = || {
+        // SAFETY: this function's contract: so many arguments, and one for each name.
+        let all = unsafe { std::slice::from_raw_parts(arguments, count + names.len()) };
+        // SAFETY: as above.
+        let bind = |argument: &*mut _| unsafe { Bound::from_borrowed_ptr(py, *argument) };
+        let positional: Vec<Bound<'_, PyAny>> = all[..count].iter().map(bind).collect();
+        let keywords = PyDict::new(py);
+        for (name, value) in names.iter().zip(&all[count..]) {
+            keywords.set_item(name, bind(value))?;
+        }
+        Ok((PyTuple::new(py, positional)?, keywords))
+    };
+    match pack() {
+        // SAFETY: this function's contract.
+        Ok((positional, keywords)) => unsafe { slot(this, positional.as_ptr(), keywords.as_ptr()) },
+        Err(error) => answer::<PyAny>(py, Err(error)),
+    }
 }
 
 /// Lets one argument pass, by position or named `_`, as the original does.
 #[cold]
-fn check_call(py: Python<'_>, count: isize, names: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+fn check_call(py: Python<'_>, count: usize, names: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let of = qualifier(py);
     if count > 1 {
         let given = count + 1;
@@ -244,7 +324,8 @@ fn check_call(py: Python<'_>, count: isize, names: Option<Bound<'_, PyAny>>) -> 
         return Err(PyTypeError::new_err(error));
     }
     let Some(names) = names else { return Ok(()) };
-    for name in names.cast::<PyTuple>()? {
+    for name in names.try_iter()? {
+        let name = name?;
         if name.to_string() != "_" {
             let error = format!("{of}__call__() got an unexpected keyword argument '{name}'");
             return Err(PyTypeError::new_err(error));

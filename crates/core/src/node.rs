@@ -98,6 +98,11 @@ impl Node {
         self.state.is_alive()
     }
 
+    /// Done with, for good: nobody runs it, looks at it, or is yet to.
+    pub fn is_dead(&self) -> bool {
+        self.state.is_dead()
+    }
+
     /// Whether the drain will run it.
     pub fn at_exit(&self) -> bool {
         // Relaxed: the drain reads it under the lock that the setter holds.

@@ -199,6 +199,11 @@ impl State {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
+    /// Nobody has a claim or a peek, and nobody will.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.load(Relaxed) & BASE == DEAD
+    }
+
     /// How far a run of the callback has come, if one was claimed.
     pub(crate) fn run(&self) -> Option<Run> {
         // Relaxed: what the other thread did with the callback is no concern of who asks.
