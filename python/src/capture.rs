@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::attach::attached;
 use crate::callback::{BoundCallback, Keywords};
 
 pyo3::create_exception!(
@@ -32,7 +33,7 @@ const DEPTH: usize = 4;
 pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
     let search = Search { object, carriers: Carriers::get(object.py())? };
     match search.callback(callback)? {
-        Some(steps) => warn(object, callback, &path(&steps)),
+        Some(steps) => attached(object.py(), || warn(object, callback, &path(&steps))),
         None => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use lastly_core::{ByHost, Cause, Claim, Description, Door, Node, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::attach::attached;
 use crate::exit;
 use crate::finalizer::take;
 use crate::object::Memory;
@@ -33,7 +34,7 @@ unsafe impl Door for PythonDoor {
         if cause == Cause::Exit {
             exit::run(&finalizer, claim);
         } else if let Err(error) = take(py, claim).callback.call() {
-            error.write_unraisable(py, Some(&finalizer));
+            attached(py, || error.write_unraisable(py, Some(&finalizer)));
         }
     }
 

@@ -17,6 +17,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::attach::attached;
 use crate::door::{PythonDoor, REGISTRY};
 use crate::finalizer::take;
 use crate::{class, live};
@@ -39,7 +40,7 @@ pub(crate) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
     if PREPARED.load(Relaxed) == READY && says_registered(class) {
         return Ok(());
     }
-    prepare_now(class)
+    attached(class.py(), || prepare_now(class))
 }
 
 /// Whether the class still says that its function is registered. A program that has had `atexit`
@@ -150,7 +151,7 @@ pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
         take(py, claim).callback.call().map(drop)
     };
     if let Err(error) = outcome {
-        report(error, py);
+        attached(py, || report(error, py));
     }
 }
 

@@ -69,8 +69,9 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         // SAFETY: a new reference, or null with an exception set.
         let weakref = unsafe { Bound::from_owned_ptr_or_err(py, weakref) }?;
         capture::check(object, &callback)?;
-        let before = self.take();
-        if self.is_alive() {
+        // Tied to another object before: that is over.
+        let before = if self.node_ref().is_dead() { None } else { self.take() };
+        if !self.node_ref().is_dead() {
             return Err(PyRuntimeError::new_err("the finalizer is being looked at"));
         }
         let content = BoundContent { weakref, callback }.unbind();

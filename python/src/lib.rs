@@ -18,9 +18,9 @@
 //!
 //! - A call into the interpreter while the engine holds a lock.
 //! - A reference is given up while the engine holds a lock: that may run any code.
-//! - A `Py` is dropped. These functions are entered from C, so PyO3 does not know that the thread
-//!   is attached, and would put off the drop: each is bound to the interpreter first.
+//! - A `Py` is dropped where PyO3 does not know that the thread is attached: see `attach`.
 
+mod attach;
 mod callback;
 mod capture;
 mod class;
@@ -35,6 +35,8 @@ mod slots;
 /// What `lastly` is made of. Programs import `lastly`.
 #[pyo3::pymodule(gil_used = true)]
 mod _native {
+    use pyo3::exceptions::PyImportError;
+    use pyo3::ffi;
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -43,6 +45,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        require_main_interpreter()?;
         require_global_lock(py)?;
         // A callback's failure is told in Python's ways. What is left for the engine to report is a
         // finalizer that a daemon thread registers when the drain is over: the original passes over
@@ -51,6 +54,18 @@ mod _native {
         module.add("_remains", Bound::new(py, crate::exit::Remains)?)?;
         module.add("finalize", crate::class::class(py)?)?;
         module.add("SelfReferenceWarning", py.get_type::<crate::capture::SelfReferenceWarning>())
+    }
+
+    /// There is one registry, and it holds objects of one interpreter.
+    fn require_main_interpreter() -> PyResult<()> {
+        // SAFETY: attached.
+        let this = unsafe { ffi::PyInterpreterState_Get() };
+        // SAFETY: as above.
+        if this == unsafe { ffi::PyInterpreterState_Main() } {
+            return Ok(());
+        }
+        let error = "lastly works in the main interpreter only, not in subinterpreters";
+        Err(PyImportError::new_err(error))
     }
 
     /// The engine's lists are guarded by nothing else.
@@ -64,6 +79,6 @@ mod _native {
             return Ok(());
         }
         let error = "lastly needs the global interpreter lock: do not set PYTHON_GIL=0 or -X gil=0";
-        Err(pyo3::exceptions::PyImportError::new_err(error))
+        Err(PyImportError::new_err(error))
     }
 }

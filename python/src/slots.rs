@@ -16,6 +16,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
 
+use crate::attach::attached;
 use crate::callback::BoundCallback;
 use crate::finalizer::Finalizer;
 use crate::object::Memory;
@@ -43,7 +44,7 @@ fn answer<'py, T>(py: Python<'py>, result: PyResult<Option<Bound<'py, T>>>) -> *
         Ok(Some(object)) => object.into_ptr(),
         Ok(None) => py.None().into_ptr(),
         Err(error) => {
-            error.restore(py);
+            attached(py, || error.restore(py));
             ptr::null_mut()
         }
     }
@@ -54,7 +55,7 @@ fn status(py: Python<'_>, result: PyResult<()>) -> c_int {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            error.restore(py);
+            attached(py, || error.restore(py));
             -1
         }
     }
@@ -417,7 +418,7 @@ pub(crate) unsafe extern "C" fn getstate(
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the protocol.
     let this = unsafe { Bound::from_borrowed_ptr(py, this) };
-    answer(py, pickle::state(&this).map(Some))
+    answer(py, attached(py, || pickle::state(&this)).map(Some))
 }
 
 pub(crate) unsafe extern "C" fn reduce(
@@ -430,7 +431,7 @@ pub(crate) unsafe extern "C" fn reduce(
     let this = unsafe { Bound::from_borrowed_ptr(py, this) };
     // SAFETY: the protocol.
     let protocol = unsafe { Bound::from_borrowed_ptr(py, protocol) };
-    answer(py, pickle::reduce(&this, &protocol).map(Some))
+    answer(py, attached(py, || pickle::reduce(&this, &protocol)).map(Some))
 }
 
 fn truth(py: Python<'_>, value: bool) -> *mut ffi::PyObject {
