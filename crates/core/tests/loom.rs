@@ -96,7 +96,7 @@ fn fire(registry: &TestRegistry, counting: &LoomArc<Counting>) {
     if let Some(claim) = unsafe { registry.claim(pointer(&raw const **counting), Due::Run(cause)) }
     {
         // SAFETY: claimed just now.
-        unsafe { TestDoor::run(&claim, cause) };
+        unsafe { TestDoor::run(claim, cause) };
     }
 }
 
@@ -141,7 +141,7 @@ fn fork_in_the_child() {
         // SAFETY: registered by `create`, and held.
         let claim = unsafe { registry.claim(pointer(&raw const *inherited), Due::Take) }.unwrap();
         // SAFETY: claimed just now.
-        unsafe { TestDoor::discard(&claim) };
+        unsafe { TestDoor::discard(claim) };
     });
 }
 
