@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::interpreters;
 use crate::shell::{cargo, cargo_of, output, root, run};
 
 /// What came of a check that may lack its tool.
@@ -80,6 +81,10 @@ pub(crate) fn msrv() -> Result<Checked> {
     let Some(mut cargo) = cargo_of_version(&version, &check) else {
         return Ok(Checked::Lacking(format!("Rust {version}, by rustup or in /usr/bin")));
     };
+    // The Python extension too, where there is a Python: pip builds it where there is no wheel.
+    if let Some(interpreter) = interpreters::default() {
+        cargo.args(["--package", "lastly-python"]).env("PYO3_PYTHON", &interpreter.program);
+    }
     run(cargo.env("CARGO_TARGET_DIR", root().join("target/msrv")))?;
     Ok(Checked::Passed)
 }

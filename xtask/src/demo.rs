@@ -2,40 +2,60 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, root, run};
+use crate::venv::Venv;
+use crate::{interpreters, python};
 
-/// The endings of `examples/src/bin/workspace.rs`, and what each shows.
-const ENDINGS: [(&str, &str); 5] = [
-    ("drop", "the last reference is dropped"),
-    ("call", "the finalizer is called early"),
-    ("panic", "an uncaught panic in main"),
-    ("exit", "std::process::exit"),
-    ("thread", "std::process::exit on another thread"),
+/// What each ending shows, and its name in the Rust example and in the Python one.
+const ENDINGS: [(&str, &str, &str); 6] = [
+    ("the last reference is dropped", "drop", "drop"),
+    ("the finalizer is called early", "call", "call"),
+    ("nobody catches a panic, an exception", "panic", "exception"),
+    ("process::exit, sys.exit", "exit", "exit"),
+    ("process::exit on another thread", "thread", ""),
+    ("a reference cycle is collected", "", "cycle"),
 ];
 
-/// The program that the demo runs.
-const PROGRAM: [&str; 4] = ["--package", "lastly-examples", "--bin", "workspace"];
+const RUST: [&str; 4] = ["--package", "lastly-examples", "--bin", "workspace"];
+const PYTHON: &str = "examples/python/workspace.py";
 
 pub(crate) fn demo() -> Result<()> {
-    run(cargo(&["build", "--quiet"]).args(PROGRAM))?;
+    run(cargo(&["build", "--quiet"]).args(RUST))?;
+    let venv = interpreters::default().map(python::installed).transpose()?;
     println!("A temporary directory is tied to an object. It goes when …\n");
-    for (ending, words) in ENDINGS {
-        let path = play(ending)?;
-        println!("  {words:<38} {path}  there before, gone after");
+    println!("  {:<38}{:<28}Python", "", "Rust");
+    for (words, rust, python) in ENDINGS {
+        let rust = in_rust(rust)?;
+        let python = venv.as_ref().map(|venv| in_python(venv, python)).transpose()?;
+        println!("  {words:<38}{rust:<28}{}", python.as_deref().unwrap_or("not shown"));
     }
-    println!("\nThe program: examples/src/bin/workspace.rs");
+    println!("\nEach was there before, and gone after.");
+    if venv.is_none() {
+        println!("Python is not shown: {}.", interpreters::summary());
+    }
+    println!("The programs: examples/src/bin/workspace.rs, {PYTHON}");
     Ok(())
 }
 
+fn in_rust(ending: &str) -> Result<String> {
+    play(cargo(&["run", "--quiet"]).args(RUST).arg("--"), ending)
+}
+
+fn in_python(venv: &Venv, ending: &str) -> Result<String> {
+    play(venv.python()?.arg(root().join(PYTHON)), ending)
+}
+
 /// Lets the program make its directory, looks, lets it end, looks again.
-fn play(ending: &str) -> Result<String> {
-    let mut child = cargo(&["run", "--quiet"])
-        .args(PROGRAM)
-        .args(["--", ending])
+fn play(program: &mut Command, ending: &str) -> Result<String> {
+    if ending.is_empty() {
+        return Ok("–".to_owned());
+    }
+    let mut child = program
+        .arg(ending)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -48,7 +68,8 @@ fn play(ending: &str) -> Result<String> {
     child.stdin.take().context("piped")?.write_all(b"\n")?;
     // Where the program lives on, it has looked itself.
     if let Some(line) = lines.next() {
-        ensure!(line? == "still there: false", "{ending}: {path} is still there");
+        let is_gone = line?.eq_ignore_ascii_case("still there: false");
+        ensure!(is_gone, "{ending}: {path} is still there");
     }
     let status = child.wait()?;
     ensure!(!Path::new(&path).exists(), "{ending}: {path} is still there after ({status})");

@@ -3,13 +3,18 @@
 mod bench;
 mod checks;
 mod demo;
+mod interpreters;
+mod python;
 mod shell;
 mod test;
+mod venv;
+mod wheels;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// The commands of the lastly project.
 #[derive(Parser)]
@@ -21,14 +26,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the main job: temporary directories that are there before and gone after.
+    /// Show the main job, in both languages: temporary directories, there before, gone after.
     Demo,
     /// Run every test of every part.
     Test {
-        /// The long ones too: ten million finalizers, sanitizer, valgrind, the oldest Rust.
+        /// The long ones too: ten million finalizers, CPython's own tests, sanitizer, valgrind, the oldest Rust.
         #[arg(long)]
         full: bool,
     },
+    /// Build the Python package, install it, and run its tests on each CPython found.
+    Python(OnPython),
+    /// Run CPython's own tests with lastly in place, on each CPython found.
+    Cpython(OnPython),
+    /// Run the tests of projects that use `weakref.finalize`, before and after (needs a network).
+    Projects(OnPython),
+    /// Build the source distribution from a clean copy, install what is built of it, and try it.
+    Wheels,
     /// Print the tables of the README: lastly beside its peers, in one run.
     Bench {
         /// Just enough to see that it works.
@@ -47,6 +60,16 @@ enum Command {
     Msrv,
 }
 
+#[derive(Args)]
+struct OnPython {
+    /// This one only, such as 3.13.
+    #[arg(long, value_name = "VERSION")]
+    only: Option<String>,
+    /// For the program that runs the tests.
+    #[arg(last = true)]
+    arguments: Vec<OsString>,
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +84,16 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo => demo::demo(),
         Command::Test { full } => test::test(full),
+        Command::Python(OnPython { only, arguments }) => {
+            python::on_each(only.as_deref(), &arguments)
+        }
+        Command::Cpython(OnPython { only, arguments }) => {
+            python::cpython_suites(only.as_deref(), &arguments)
+        }
+        Command::Projects(OnPython { only, arguments }) => {
+            python::projects(only.as_deref(), &arguments)
+        }
+        Command::Wheels => wheels::wheels(),
         Command::Bench { quick } => bench::bench(quick),
         Command::Loom => checks::loom(),
         Command::Asan => checks::asan()?.or_complain(),

@@ -38,6 +38,17 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// What it prints; its complaints are shown only if it fails.
+pub(crate) fn said(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot start {}", line(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() {
+        eprintln!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        bail!("failed ({}): {}", output.status, line(command));
+    }
+    Ok(text)
+}
+
 /// What it prints, or nothing if it cannot be run or fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;

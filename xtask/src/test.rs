@@ -6,69 +6,126 @@ use anyhow::Result;
 
 use crate::checks::{self, Checked};
 use crate::shell::{cargo, run};
-use crate::{bench, demo};
+use crate::{bench, demo, interpreters, python, wheels};
 
 struct Step {
-    name: &'static str,
-    run: fn() -> Result<Checked>,
+    name: String,
+    run: Box<dyn Fn() -> Result<Checked>>,
 }
 
-/// A step that always runs.
-macro_rules! step {
-    ($name:literal, $run:expr) => {
-        Step { name: $name, run: || $run.map(|()| Checked::Passed) }
-    };
+impl Step {
+    /// One that always runs.
+    fn new(name: &str, run: impl Fn() -> Result<()> + 'static) -> Self {
+        Self::that_may_lack(name, move || run().map(|()| Checked::Passed))
+    }
+
+    /// One that needs a tool.
+    fn that_may_lack(name: &str, run: impl Fn() -> Result<Checked> + 'static) -> Self {
+        Self { name: name.to_owned(), run: Box::new(run) }
+    }
+
+    /// One that needs a CPython.
+    fn python(name: &str, run: impl Fn() -> Result<()> + 'static) -> Self {
+        Self::that_may_lack(&format!("Python: {name}"), move || python::if_any(&run))
+    }
 }
 
-const STEPS: &[Step] = &[
-    step!("formatting", run(&mut cargo(&["fmt", "--all", "--check"]))),
-    step!("clippy", clippy()),
-    step!("tests", run(&mut cargo(&["test", "--workspace", "--exclude", "lastly-bench"]))),
-    step!("documentation", documentation()),
-    step!("loom: what two threads can do to each other", checks::loom()),
-    step!("the demo", demo::demo()),
-];
+fn steps() -> Vec<Step> {
+    vec![
+        Step::new("formatting", || run(&mut cargo(&["fmt", "--all", "--check"]))),
+        Step::new("clippy", clippy),
+        Step::new("tests", tests),
+        Step::new("documentation", documentation),
+        Step::new("loom: what two threads can do to each other", checks::loom),
+    ]
+}
 
-const LONG_STEPS: &[Step] = &[
-    step!("tests, optimized", run(&mut cargo(&["test", "--release"]))),
-    step!("ten million finalizers", ten_million()),
-    step!("the benchmarks run", bench::bench(true)),
-    Step { name: "AddressSanitizer", run: checks::asan },
-    Step { name: "valgrind", run: checks::valgrind },
-    Step { name: "Miri", run: checks::miri },
-    Step { name: "the oldest Rust", run: checks::msrv },
-];
+/// All the tests on one CPython, and on the others those that are quick.
+fn python_steps(full: bool) -> Vec<Step> {
+    let mut steps =
+        vec![Step::python("formatting, lint", python::lint), Step::python("types", python::types)];
+    let default = interpreters::default().map(|it| &it.version);
+    for interpreter in interpreters::all() {
+        let is_whole = full || Some(&interpreter.version) == default;
+        let name = format!("tests on CPython {}", interpreter.version);
+        let (name, selection) = if is_whole {
+            (name, vec![])
+        } else {
+            (name + ", the quick ones", vec!["-m".into(), "not slow".into()])
+        };
+        steps.push(Step::python(&name, move || python::test(interpreter, &selection)));
+    }
+    if !full {
+        steps.push(Step::python("CPython's own tests, the quick ones", quick_suites));
+    }
+    steps
+}
+
+fn long_steps() -> Vec<Step> {
+    vec![
+        Step::new("tests, optimized", || run(&mut cargo(&["test", "--release"]))),
+        Step::new("ten million finalizers", ten_million),
+        Step::python("the source distribution, and what is built of it", wheels::wheels),
+        Step::python("CPython's own tests", || python::cpython_suites(None, &[])),
+        Step::new("the benchmarks run", || bench::bench(true)),
+        Step::that_may_lack("AddressSanitizer", checks::asan),
+        Step::that_may_lack("valgrind", checks::valgrind),
+        Step::that_may_lack("Miri", checks::miri),
+        Step::that_may_lack("the oldest Rust", checks::msrv),
+    ]
+}
 
 pub(crate) fn test(full: bool) -> Result<()> {
-    let long = if full { LONG_STEPS } else { &[] };
-    let steps: Vec<&Step> = STEPS.iter().chain(long).collect();
-    let mut lacking = Vec::new();
+    println!("{}", interpreters::summary());
+    let mut steps = steps();
+    steps.extend(python_steps(full));
+    steps.push(Step::new("the demo", demo::demo));
+    if full {
+        steps.extend(long_steps());
+    }
+    let mut lacking = 0;
     for (index, Step { name, run }) in steps.iter().enumerate() {
         println!("\n[{}/{}] {name}", index + 1, steps.len());
         let begin = Instant::now();
         match run() {
             Ok(Checked::Passed) => println!("[{name}: passed in {:.1?}]", begin.elapsed()),
             Err(error) => {
-                println!("\n{} passed, 1 failed", index - lacking.len());
+                println!("\n{} passed, 1 failed", index - lacking);
                 return Err(error.context(format!("step {}, {name}", index + 1)));
             }
             Ok(Checked::Lacking(what)) => {
                 println!("[{name}: NOT RUN, it needs {what}]");
-                lacking.push(name);
+                lacking += 1;
             }
         }
     }
-    println!("\n{} passed, 0 failed, {} skipped", steps.len() - lacking.len(), lacking.len());
+    println!("\n{} passed, 0 failed, {lacking} skipped", steps.len() - lacking);
     Ok(())
 }
 
+/// Every crate, and the Python extension where there is a Python to ask for its layout.
 fn clippy() -> Result<()> {
-    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets"]);
+    match interpreters::default() {
+        Some(interpreter) => clippy.env("PYO3_PYTHON", &interpreter.program),
+        None => clippy.args(["--exclude", "lastly-python"]),
+    };
+    run(clippy.args(["--", "--deny", "warnings"]))
+}
+
+/// Without the peers, and without the Python extension, which is tested from Python.
+fn tests() -> Result<()> {
+    let others = ["--exclude", "lastly-bench", "--exclude", "lastly-python"];
+    run(cargo(&["test", "--workspace"]).args(others))
 }
 
 fn documentation() -> Result<()> {
     let doc = ["doc", "--no-deps", "--package", "lastly", "--package", "lastly-core"];
     run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn quick_suites() -> Result<()> {
+    python::program(python::SUITES, python::default()?, &["--quick".into()])
 }
 
 fn ten_million() -> Result<()> {

@@ -1,0 +1,89 @@
+//! The examples, run: what they print, exactly, and that they leave nothing behind.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// No example takes long; a hang must not take the suite's time.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+fn check(program: &str, expected: &[&str]) {
+    let name = Path::new(program).file_name().expect("a program").to_string_lossy();
+    // Its directory for temporary files.
+    let directory = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("it is new");
+    let mut child = Command::new(program)
+        .env("TMPDIR", &directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the example was built with this test");
+    let mut stdout = child.stdout.take().expect("piped");
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).expect("text");
+        let _ = sender.send(text);
+    });
+    let Ok(text) = receiver.recv_timeout(WATCHDOG) else {
+        child.kill().expect("it is our child");
+        panic!("{program} hangs");
+    };
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    assert!(child.wait().expect("it is our child").success());
+    std::fs::remove_dir(&directory).expect("nothing is left in it");
+}
+
+#[test]
+fn temp_dir() {
+    check(
+        env!("CARGO_BIN_EXE_temp_dir"),
+        &[
+            "Drop, at exit: left behind",
+            "finalize, at exit: removed",
+            "finalize, the object died: removed",
+            "finalize, by remove: removed",
+            "and it knows: true",
+        ],
+    );
+}
+
+#[test]
+fn resource_pool() {
+    check(
+        env!("CARGO_BIN_EXE_resource_pool"),
+        &[
+            "Drop: of 3 buffers, lent to users in cycles, 0 came back",
+            "finalize: after 1000 users, 500 in cycles, 3 came back",
+        ],
+    );
+}
+
+#[test]
+fn child_processes() {
+    check(
+        env!("CARGO_BIN_EXE_child_processes"),
+        &[
+            "Drop, at exit: of 1 child 1 is left running",
+            "finalize, at exit: of 3 children 0",
+            "finalize, the owners died: of 3 children 0",
+        ],
+    );
+}
+
+#[test]
+fn close_early() {
+    check(
+        env!("CARGO_BIN_EXE_close_early"),
+        &[
+            "Drop: somebody else still has the lock: false",
+            "defer: somebody else still has the lock: true",
+            "in the scope: true true",
+            "after the scope: false",
+            "after an exit in the scope: false",
+        ],
+    );
+}

@@ -1,0 +1,37 @@
+"""`weakref.finalize`, built in Rust: a cleanup, tied to an object, that runs exactly once.
+
+It runs when the object dies, when you call it, or when the program ends, newest first, whichever
+comes first:
+
+    from lastly import finalize
+
+    class TempDir:
+        def __init__(self):
+            self.name = tempfile.mkdtemp()
+            self.remove = finalize(self, shutil.rmtree, self.name)
+
+`finalize` takes an object, a function and its arguments, and gives a handle: call it to run the
+cleanup now, `detach()` to give it up, `peek()` to look at it; `alive` tells whether it is yet to
+run, and `atexit = False` leaves it out at exit. Keep the handle or drop it: the cleanup stays tied
+to the object. `install()` puts this class in place of `weakref.finalize` for the whole process.
+
+Limitations:
+
+- Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled, SIGTERM
+  among them. A daemon thread is cut off wherever it is when the program ends.
+- A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
+  a `SelfReferenceWarning`; one that reaches its object on a longer way does not.
+- A callback runs in the thread that drops the object, between any two of its instructions: it
+  should not wait for a lock that this thread may hold.
+- In which order the objects of one collected cycle die is not defined.
+- A process forked by `os.fork` or `multiprocessing` runs its own finalizers at its end, never its
+  parent's. Libraries that fork by themselves and end by `os._exit` run none.
+"""
+
+from lastly._install import install, uninstall
+from lastly._native import SelfReferenceWarning, finalize
+from lastly._registry import REGISTRY
+
+__all__ = ["SelfReferenceWarning", "finalize", "install", "uninstall"]
+
+finalize._registry = REGISTRY

@@ -1,0 +1,41 @@
+"""Installs lastly when a Python starts: `python -m lastly run` puts this directory on the path.
+
+Then it makes way for the `sitecustomize` that would have run without it. The Python may be any
+that the program starts, one in which lastly cannot be imported too: that must not show.
+"""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def install() -> None:
+    home = os.path.dirname(os.path.dirname(HERE))
+    # Last, so that an environment's own lastly comes first, and is found nowhere else afterwards.
+    sys.path.append(home)
+    try:
+        import lastly
+    except Exception:  # an extension of another version, a syntax that it does not know
+        return
+    finally:
+        sys.path.remove(home)
+    lastly.install()
+
+
+def make_way() -> None:
+    path = sys.path[:]
+    sys.path[:] = [entry for entry in path if os.path.abspath(entry) != HERE]
+    this = sys.modules.pop(__name__)
+    try:
+        __import__(__name__)
+    except ImportError as error:
+        if error.name != __name__:
+            raise
+        sys.modules[__name__] = this
+    finally:
+        sys.path[:] = path
+
+
+install()
+make_way()

@@ -1,0 +1,28 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+
+import lastly
+
+# By the line with which a program gets the class.
+IMPORTS = {
+    "original": "from weakref import finalize",
+    "lastly": "from lastly import finalize",
+}
+
+
+@pytest.fixture(params=[weakref.finalize, lastly.finalize], ids=["original", "lastly"])
+def finalize(request: pytest.FixtureRequest) -> Any:
+    """Each implementation in turn: what a test demands, the original must give as well."""
+    return request.param
+
+
+@pytest.fixture(params=IMPORTS.values(), ids=IMPORTS)
+def importing(request: pytest.FixtureRequest) -> str:
+    """The same for programs of their own."""
+    return request.param

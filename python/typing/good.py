@@ -1,0 +1,120 @@
+"""What must be accepted, with the types that checkers must see. Never run."""
+
+# pyright: strict
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar
+
+from typing_extensions import assert_type
+
+from lastly import SelfReferenceWarning, finalize, install, uninstall
+
+T = TypeVar("T")
+
+
+class Object:
+    def method(self, number: int) -> str:
+        return str(number)
+
+
+class File:
+    def close(self) -> None: ...
+
+
+def add(a: int, b: int = 0, *, c: str = "") -> float:
+    return a + b + len(c)
+
+
+thing = Object()
+
+# The callback's parameters and result, and the object, are known everywhere.
+finalizer = finalize(thing, add, 1, c="x")
+assert_type(finalizer(), Optional[float])
+assert_type(finalizer.alive, bool)
+assert_type(finalizer.atexit, bool)
+finalizer.atexit = False
+
+taken = finalizer.detach()
+if taken is not None:
+    thing_again, function, arguments, keywords = taken
+    assert_type(thing_again, Object)
+    assert_type(function(1, 2, c="x"), float)
+    assert_type(arguments, tuple[Any, ...])
+    assert_type(keywords, dict[str, Any])
+
+seen = finalizer.peek()
+if seen is not None:
+    assert_type(seen[0], Object)
+    assert_type(seen[1](1), float)
+
+# Any kind of callback, and any object that can be weakly referenced.
+assert_type(finalize(thing, Object().method, 1)(), Optional[str])
+assert_type(finalize(thing, File().close)(), None)
+assert_type(finalize(thing, lambda: 1)(), Optional[int])
+assert_type(finalize(thing, partial(add, b=2), 1)(), Optional[float])
+assert_type(finalize(thing, Path, "a", "b")(), Optional[Path])
+assert_type(finalize(Object, add, 1).peek() is None, bool)
+finalize(weakref, print, "unloaded", sep="", end="\n")
+# Its own parameters' names are the callback's to use.
+finalize(thing, dict, self=1, obj=2, func=3)
+
+
+# It is a `weakref.finalize`: what takes one takes it, and the annotations written for that hold.
+def takes_original(original: weakref.finalize[[int], Object]) -> bool:
+    return original.alive
+
+
+def passes_on(
+    obj: T, function: Callable[[int], None]
+) -> finalize[[int], T]:  # without the result, as with the original
+    return finalize(obj, function, 1)
+
+
+takes_original(passes_on(thing, print))
+
+
+class TempDir:
+    """The one of the Python documentation."""
+
+    _finalizer: finalize[..., TempDir, None]
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp()
+        self._finalizer = finalize(self, shutil.rmtree, self.name, ignore_errors=True)
+
+    def remove(self) -> None:
+        self._finalizer()
+
+    @property
+    def removed(self) -> bool:
+        return not self._finalizer.alive
+
+
+class Bare:
+    """The name alone is enough for an annotation."""
+
+    def __init__(self) -> None:
+        self.cleanup: finalize = finalize(self, print)
+
+
+class Named(finalize[..., Any]):
+    """A subclass with arguments of its own."""
+
+    def __init__(self, obj: object, name: str) -> None:
+        super().__init__(obj, print, name)
+        self.name = name
+
+    def __call__(self, _: Any = None) -> None:
+        super().__call__(_)
+
+
+assert_type(Named(thing, "a").name, str)
+assert_type(install(), None)
+assert_type(uninstall(), None)
+warning: type[ResourceWarning] = SelfReferenceWarning
