@@ -53,7 +53,7 @@ def chart(groups: list[dict[str, Any]]) -> str:
 
 
 def drawn(group: dict[str, Any], top: int) -> list[str]:
-    """A title, and a bar for each, the original's ratio being 1."""
+    """A title, and a bar for each contender."""
     figures = group["figures"]
     longest = max(figures.values())
     unit = group["unit"]
@@ -61,11 +61,10 @@ def drawn(group: dict[str, Any], top: int) -> list[str]:
     for index, (name, figure) in enumerate(figures.items()):
         y = top + TITLE + BAR * index
         width = max(1, round(figure / longest * LONGEST))
-        times = "" if name == "original" else f" · {figure / figures['original']:.2f} ×"
         parts += [
             text(LEFT - 8, y + 9, "name", NAMES[name]),
             bar(name, y - 3, width),
-            text(LEFT + width + 8, y + 9, "figure", f"{number(figure)} {unit}{times}"),
+            text(LEFT + width + 8, y + 9, "figure", f"{number(figure)} {unit}"),
         ]
     return parts
 

@@ -106,13 +106,19 @@ impl<'py> Search<'_, 'py> {
         self.way_on(value, depth)
     }
 
-    /// Whether the type of a value is one that carries others.
+    /// Whether a value is of a type that carries others; most functions carry none.
     #[inline]
     fn carries(&self, value: &Bound<'py, PyAny>) -> bool {
         let kind = value.get_type_ptr();
+        if kind == &raw mut ffi::PyFunction_Type {
+            // SAFETY: it is a function.
+            let function = unsafe { &*value.as_ptr().cast::<ffi::PyFunctionObject>() };
+            return !function.func_closure.is_null()
+                || !function.func_defaults.is_null()
+                || !function.func_kwdefaults.is_null();
+        }
         let [method, slot] = &self.carriers.methods;
-        kind == &raw mut ffi::PyFunction_Type
-            || kind == &raw mut ffi::PyCFunction_Type
+        kind == &raw mut ffi::PyCFunction_Type
             || kind.cast() == method.as_ptr()
             || kind.cast() == slot.as_ptr()
             || kind.cast() == self.carriers.partial.as_ptr()

@@ -94,11 +94,13 @@ impl Node {
     }
 
     /// Neither called, fired nor detached so far.
+    #[inline]
     pub fn is_alive(&self) -> bool {
         self.state.is_alive()
     }
 
     /// Done with, for good: nobody runs it, looks at it, or is yet to.
+    #[inline]
     pub fn is_dead(&self) -> bool {
         self.state.is_dead()
     }

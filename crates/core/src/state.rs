@@ -136,6 +136,7 @@ impl State {
     /// True for the one caller that may now look at the callback, until it calls [`end_peek`].
     ///
     /// [`end_peek`]: Self::end_peek
+    #[inline]
     pub(crate) fn peek(&self) -> bool {
         let mut found = LIVE;
         loop {
@@ -149,6 +150,7 @@ impl State {
     }
 
     /// Ends a peek.
+    #[inline]
     pub(crate) fn end_peek(&self) -> Peeked {
         let mut found = PEEKED;
         loop {
@@ -167,6 +169,7 @@ impl State {
     }
 
     /// After the callback was run or taken out, or was to be left where it is.
+    #[inline]
     pub(crate) fn finish(&self) {
         debug_assert!(self.0.load(Relaxed) & CLAIMED != 0, "finished without a claim");
         // Relaxed: nobody takes DEAD for leave to touch anything; the lists say who may free.
@@ -195,11 +198,13 @@ impl State {
     }
 
     /// Live, and no cause has come yet.
+    #[inline]
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
     }
 
     /// Nobody has a claim or a peek, and nobody will.
+    #[inline]
     pub(crate) fn is_dead(&self) -> bool {
         self.0.load(Relaxed) & BASE == DEAD
     }
