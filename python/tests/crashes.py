@@ -130,7 +130,7 @@ class Late:
     # Finalizers of all kinds, made and used when modules are taken apart.
     def __init__(self):
         self.alive = finalize(int, work, Thing())
-        self.off = finalize(int, say, "never", [1])
+        self.off = finalize(int, say, "never")
         self.alive.atexit = self.off.atexit = False
         self.ended = Special(int, say, "in time")
 
@@ -148,8 +148,7 @@ late = [Late(), cycle()]
 late[1].late = Late()
 late[1].f = finalize(late[1], say, "in time")
 sys.late = Late()
-finalize(cycle(), say, "in time").atexit = False
-threading.local().late = Late()
+finalize(cycle(), work, [1]).atexit = False
 """
 
 FIRST_IN_SHUTDOWN = """
@@ -411,7 +410,7 @@ PROGRAMS = {
     "finalizers shared by threads": (SHARED_BY_THREADS, ["False 0"]),
     "chains of objects": (TRASHCAN, ["100000 0"] * 4),
     "nested callbacks": (NESTED_CALLBACKS, ["True True"]),
-    "shutdown": (SHUTDOWN, ["in time"] * 5 + ["late"] * 4),
+    "shutdown": (SHUTDOWN, ["in time"] * 4 + ["late"] * 3),
     "first one in shutdown": (FIRST_IN_SHUTDOWN, ["late"]),
     "a daemon thread that goes on": (WHILE_A_DAEMON_GOES_ON, ["in time"]),
     "frozen": (FROZEN, ["160"]),
