@@ -159,6 +159,8 @@ pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
 fn report(error: PyErr, py: Python<'_>) {
     let reported = py.import("sys").and_then(|sys| {
         let hook = sys.getattr("excepthook")?;
+        // As an `except` clause does; older interpreters hand over the two apart.
+        error.value(py).setattr("__traceback__", error.traceback(py))?;
         let _handled = Handled::begin(&error, py);
         hook.call1((error.get_type(py), error.value(py), error.traceback(py)))
     });
