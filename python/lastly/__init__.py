@@ -28,6 +28,9 @@ Limitations:
   parent's. Libraries that fork by themselves and end by `os._exit` run none.
 """
 
+# The native part needs `_exit` later. Imported then, it could be half imported by one thread when
+# another forks, and the child would wait for it for ever.
+from lastly import _exit as _exit
 from lastly._install import install, uninstall
 from lastly._native import SelfReferenceWarning, finalize
 from lastly._registry import REGISTRY

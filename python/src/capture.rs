@@ -39,21 +39,25 @@ pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> 
 }
 
 /// The types of callables that carry other objects, but for functions.
-struct Carriers {
+pub(crate) struct Carriers {
     /// A bound method of a Python class, and of a slot.
     methods: [Py<PyType>; 2],
     partial: Py<PyType>,
 }
 
 impl Carriers {
+    /// To be called first when the module is imported.
     #[inline]
-    fn get(py: Python<'_>) -> PyResult<&'static Carriers> {
+    pub(crate) fn get(py: Python<'_>) -> PyResult<&'static Carriers> {
         static CARRIERS: PyOnceLock<Carriers> = PyOnceLock::new();
         CARRIERS.get_or_try_init(py, || {
-            let types = py.import("types")?;
-            let named = |name| PyResult::Ok(types.getattr(name)?.cast_into::<PyType>()?.unbind());
-            let methods = [named("MethodType")?, named("MethodWrapperType")?];
-            let partial = py.import("functools")?.getattr("partial")?.cast_into::<PyType>()?;
+            // Not from the modules `types` and `functools`: those take longer to import than all the
+            // rest, and a first finalizer must not import anything (see `lastly/__init__.py`).
+            let of_class = py.import("weakref")?.getattr("finalize")?.getattr("_exitfunc")?;
+            let of_slot =
+                py.get_type::<PyAny>().getattr("__str__")?.call_method1("__get__", (1,))?;
+            let methods = [of_class, of_slot].map(|method| method.get_type().unbind());
+            let partial = py.import("_functools")?.getattr("partial")?.cast_into::<PyType>()?;
             Ok(Carriers { methods, partial: partial.unbind() })
         })
     }
@@ -271,12 +275,12 @@ fn warn(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>, path: &str) -> 
     let kind = object.get_type().qualname()?;
     let function = match callback.function.getattr("__qualname__") {
         Ok(name) => name.to_string(),
-        Err(_) => callback.function.repr()?.to_string(),
+        Err(_) => format!("a {}", callback.function.get_type().qualname()?),
     };
     let message = format!(
-        "the finalizer of a {kind} object can only run at exit, as its callback {function} keeps \
-         the object alive: {path} is that object. Give it a function or a static method, and as \
-         arguments what it needs of the object, not the object"
+        "this finalizer of {kind} can only run at exit, as its callback {function} keeps the object \
+         alive: {path} is that object. Give it a function or a static method, and as arguments \
+         what it needs of the object, not the object"
     );
     // A name may hold anything.
     let message = CString::new(message.replace('\0', "\\0"))?;

@@ -51,6 +51,7 @@ mod _native {
         // finalizer that a daemon thread registers when the drain is over: the original passes over
         // it in silence.
         crate::door::REGISTRY.set_hook(|_| ());
+        crate::capture::Carriers::get(py)?;
         module.add("_remains", Bound::new(py, crate::exit::Remains)?)?;
         module.add("finalize", crate::class::class(py)?)?;
         module.add("SelfReferenceWarning", py.get_type::<crate::capture::SelfReferenceWarning>())

@@ -261,9 +261,9 @@ def go_in_order(finalize: Finalize) -> None:
             print("running")
 
     thing = Thing()
-    finalize(thing, Function("function"), Loud("argument"), x=Loud("keyword"))()
+    finalize(thing, Function("function"), Loud("argument"), Loud("another"))()
     print("called")
-    finalize(thing, Function("function"), Loud("argument"), x=Loud("keyword"))
+    finalize(thing, Function("function"), Loud("argument"), Loud("another"))
     del thing
     print("dead")
 
