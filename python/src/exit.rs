@@ -46,7 +46,7 @@ pub(crate) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
 /// Whether the class still says that its function is registered. A program that has had `atexit`
 /// forget it can ask for it again by setting the attribute to False.
 #[inline]
-fn says_registered(class: &Bound<'_, PyType>) -> bool {
+pub(crate) fn says_registered(class: &Bound<'_, PyType>) -> bool {
     let py = class.py();
     let name = intern!(py, "_registered_with_atexit").as_ptr();
     // SAFETY: a class is alive as long as a reference to it.

@@ -51,9 +51,16 @@ mod _native {
         // finalizer that a daemon thread registers when the drain is over: the original passes over
         // it in silence.
         crate::door::REGISTRY.set_hook(|_| ());
+        // What is made once is made now. A thread that made it with the first finalizer would let go
+        // of the interpreter meanwhile; if another then forked, the child would wait for ever.
         crate::capture::Carriers::get(py)?;
+        let class = crate::class::class(py)?;
+        crate::exit::says_registered(class);
+        // PyO3 keeps the names of these attributes.
+        class.name()?;
+        class.qualname()?;
         module.add("_remains", Bound::new(py, crate::exit::Remains)?)?;
-        module.add("finalize", crate::class::class(py)?)?;
+        module.add("finalize", class)?;
         module.add("SelfReferenceWarning", py.get_type::<crate::capture::SelfReferenceWarning>())
     }
 

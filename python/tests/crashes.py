@@ -127,28 +127,30 @@ finalize._registry.clear()
 
 SHUTDOWN = """
 class Late:
-    # Finalizers of all kinds, made and used when modules are taken apart.
+    # Finalizers of all kinds, made and used when modules are taken apart. Their functions do not
+    # lead to these objects, which would keep them.
     def __init__(self):
-        self.alive = finalize(int, work, Thing())
-        self.off = finalize(int, say, "never")
+        self.alive = finalize(int, len, Thing())
+        self.off = finalize(int, print, "never")
         self.alive.atexit = self.off.atexit = False
-        self.ended = Special(int, say, "in time")
+        self.ended = Special(int, print, "in time")
 
-    def __del__(self, finalize=finalize, Special=Special, Thing=Thing, write=os.write):
+    def __del__(
+        self, finalize=finalize, Special=Special, Thing=Thing, write=os.write, int=int, repr=repr
+    ):
         for f in (self.alive, self.off, self.ended):
             repr(f), f.alive, f.peek(), f(), f.detach(), f()
         for kind in (finalize, Special):
             kind(Thing(), write, 1, b"never")
             f = kind(int, write, 1, b"never")
             f(), f.detach()
-        len(finalize._registry), list(finalize._registry)
         write(1, b"late\\n")
 
 late = [Late(), cycle()]
 late[1].late = Late()
-late[1].f = finalize(late[1], say, "in time")
+late[1].f = finalize(late[1], print, "in time")
 sys.late = Late()
-finalize(cycle(), work, [1]).atexit = False
+finalize(cycle(), print, "never").atexit = False
 """
 
 FIRST_IN_SHUTDOWN = """

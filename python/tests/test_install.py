@@ -38,7 +38,8 @@ def test_import_changes_nothing_and_loads_little() -> None:
     ended = run("-S", "-c", dedent(program), PYTHONPATH=site_packages())
     assert ended.said == [
         "True",
-        "__future__ atexit lastly lastly._install lastly._native lastly._registry",
+        "__future__ _functools atexit"
+        " lastly lastly._exit lastly._install lastly._native lastly._registry",
     ], ended
 
 

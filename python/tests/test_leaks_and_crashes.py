@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-
 from crashes import BEFORE, PROGRAMS
+
 from fresh import run
 from lastly import finalize
 

@@ -10,7 +10,9 @@ import pytest
 from fresh import run
 
 README = Path(__file__).parents[2] / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+EXAMPLES = re.findall(
+    r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -77,7 +77,9 @@ def test_the_program_sees_what_it_sees_with_python_alone(place: Path, kind: str)
         "directory": [place / "package"],
         "zip": [place / "zip"],
     }
-    same_but_installed(*programs[kind], *ARGUMENTS, PYTHONPATH=str(place))
+    home = run("-c", "import lastly, os; print(os.path.dirname(lastly.__path__[0]))").said[0]
+    path = os.pathsep.join([home, str(place)])
+    same_but_installed(*programs[kind], *ARGUMENTS, PYTHONPATH=path)
 
 
 ENDS = {

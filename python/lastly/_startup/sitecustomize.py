@@ -11,15 +11,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def install() -> None:
-    home = os.path.dirname(os.path.dirname(HERE))
-    # Last, so that an environment's own lastly comes first, and is found nowhere else afterwards.
-    sys.path.append(home)
+    path = sys.path[:]
+    # Last, so that an environment's own lastly comes first.
+    sys.path.append(os.path.dirname(os.path.dirname(HERE)))
     try:
         import lastly
     except Exception:  # an extension of another version, a syntax that it does not know
         return
     finally:
-        sys.path.remove(home)
+        sys.path[:] = path
     lastly.install()
 
 

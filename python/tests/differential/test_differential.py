@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def start(name: str, implementation: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        start_new_session=True,
         env={**settings, "PYTHONIOENCODING": "utf-8"},
     )
 
@@ -64,7 +66,7 @@ def finish(process: subprocess.Popen[str]) -> Seen:
         try:
             stdout, stderr = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # its children as well
             pytest.fail(f"does not end: {process.args}, {process.communicate()}")
     return Seen(without_accidents(stdout), without_accidents(stderr), process.returncode)
 

@@ -159,7 +159,7 @@ def forked_while_threads_make_them(finalize: Finalize) -> None:
     def make() -> None:
         while not stop.is_set():
             finalize(Thing(), int)
-            finalize(keep(Thing()), int).detach()
+            finalize(Thing, int).detach()
 
     threads = [threading.Thread(target=make) for _ in range(2)]
     for thread in threads:
@@ -168,7 +168,7 @@ def forked_while_threads_make_them(finalize: Finalize) -> None:
         pid = os.fork()
         if pid == 0:
             finalize(Thing(), int)
-            finalize(keep(Thing()), int)()
+            finalize(Thing, int)()
             os._exit(7)
         assert os.waitpid(pid, 0)[1] >> 8 == 7
     stop.set()

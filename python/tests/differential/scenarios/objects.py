@@ -112,7 +112,7 @@ def refused_with_any_arguments(finalize: Finalize) -> None:
 def refusing_leaves_nothing_behind(finalize: Finalize) -> None:
     before = len(finalize._registry)
     try:
-        finalize(1, print, Loud("argument"), x=Loud("keyword"))
+        finalize(1, print, Loud("argument"))
     except TypeError:
         pass  # which may hold on to them
     print("refused")
