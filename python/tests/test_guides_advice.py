@@ -356,6 +356,7 @@ def standard_library() -> list[Path]:
     return [path for path in sources if not skipped & set(path.relative_to(library).parts)]
 
 
+@pytest.mark.slow
 def test_of_the_standard_library_tempfile_uses_it() -> None:
     modules = standard_library()
     if not modules:

@@ -19,6 +19,8 @@ from crashes import BEFORE, PROGRAMS
 from fresh import run
 from lastly import finalize
 
+pytestmark = pytest.mark.slow
+
 MILLION = 1_000_000
 
 
