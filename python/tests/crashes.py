@@ -183,6 +183,44 @@ begun.wait()
 finalize(int, say, "in time")
 """
 
+CUT_OFF = """
+# A daemon thread waits in a callback when the interpreter goes, and comes back for it too late:
+# Python then ends the thread there and then, through every frame on its stack; or, since 3.14,
+# stops it for ever.
+threads_end = sys.version_info < (3, 14) and os.path.exists("/proc/self/task")
+reading, writing = os.pipe()
+
+def wait(*_, **__):
+    begun.release()
+    os.read(reading, 1)
+
+def call(kind):
+    kind(keep(), wait, [1], value=[2])()
+
+def die(kind):
+    kind(Thing(), wait, [1], value=[2])
+
+def be_collected(kind):
+    kind(cycle(), wait, [1], value=[2])
+    gc.collect()
+
+class Late:
+    def __del__(self, write=os.write, listdir=os.listdir, len=len):
+        write(writing, b"x" * 6)
+        while threads_end and len(listdir("/proc/self/task")) > 1:
+            pass
+        write(1, b"the threads are gone\\n")
+
+begun = threading.Semaphore(0)
+for kind in (finalize, Special):
+    for cause in (call, die):
+        threading.Thread(target=cause, args=(kind,), daemon=True).start()
+        begun.acquire()
+threading.Thread(target=be_collected, args=(finalize,), daemon=True).start()
+begun.acquire()
+sys.late = Late()
+"""
+
 FROZEN = """
 for turn in range(20):
     things = [cycle(), Thing(), cycle()]
@@ -415,6 +453,7 @@ PROGRAMS = {
     "shutdown": (SHUTDOWN, ["in time"] * 4 + ["late"] * 3),
     "first one in shutdown": (FIRST_IN_SHUTDOWN, ["late"]),
     "a daemon thread that goes on": (WHILE_A_DAEMON_GOES_ON, ["in time"]),
+    "daemon threads cut off in callbacks": (CUT_OFF, ["the threads are gone"]),
     "frozen": (FROZEN, ["160"]),
     "collected at every allocation": (COLLECTED_AT_EVERY_ALLOCATION, ["1200 0"]),
     "a hook of the collector": (A_HOOK_OF_THE_COLLECTOR, ["0"]),

@@ -276,3 +276,35 @@ def made_in_vain(finalize: Finalize) -> None:
                 print(error, self.alive, self)
 
     print(Special(1).alive)
+
+
+@scenario(
+    differs=2,
+    original="made again\n",
+    lastly="made again\nruns next\nolder\n",
+)
+def made_again_in_its_own_callback_at_exit(finalize: Finalize) -> None:
+    """The original takes it for one that has not run, and gives up."""
+
+    def again() -> None:
+        print("made again")
+        f.__init__(keep(Thing()), print, "runs next")
+
+    finalize(keep(Thing()), print, "older")
+    f = finalize(keep(Thing()), again)
+
+
+@scenario(
+    differs=2,
+    original="not now\n",
+    lastly="not now\nolder\n",
+)
+def it_may_do_nothing_at_exit(finalize: Finalize) -> None:
+    """The original takes it for one that has not run, and gives up."""
+
+    class Silent(finalize):
+        def __call__(self, *args: object) -> None:
+            print("not now")
+
+    finalize(keep(Thing()), print, "older")
+    Silent(keep(Thing()), print, "never")

@@ -356,3 +356,19 @@ def at_exit_an_error_that_is_no_exception(finalize: Finalize) -> None:
 
     finalize(keep(Thing()), print, "older")
     finalize(keep(Thing()), raise_it)
+
+
+@scenario(
+    differs=2,
+    original="newer\nhook\n",
+    lastly="newer\nhook\nolder\n",
+)
+def at_exit_the_hook_fails_too(finalize: Finalize) -> None:
+    def hook(*_: object) -> None:
+        print("hook")
+        raise ValueError("of the hook")
+
+    sys.excepthook = hook
+    finalize(keep(Thing()), print, "older")
+    finalize(keep(Thing()), fail)
+    finalize(keep(Thing()), print, "newer")
