@@ -40,24 +40,25 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-/// All the tests on one CPython, and on the others those that are quick.
+/// All the tests on `python3`, and those that are quick on the oldest and the newest CPython; or
+/// all on each.
 fn python_steps(full: bool) -> Vec<Step> {
     let mut steps =
         vec![Step::python("formatting, lint", python::lint), Step::python("types", python::types)];
     let default = interpreters::default().map(|it| &it.version);
-    for interpreter in interpreters::all() {
-        let is_whole = full || Some(&interpreter.version) == default;
+    let all = interpreters::all();
+    for (index, interpreter) in all.iter().copied().enumerate() {
         let name = format!("tests on CPython {}", interpreter.version);
-        let (name, selection) = if is_whole {
+        let (name, selection) = if full || Some(&interpreter.version) == default {
             (name, vec![])
-        } else {
+        } else if index == 0 || index + 1 == all.len() {
             (name + ", the quick ones", vec!["-m".into(), "not slow".into()])
+        } else {
+            continue;
         };
         steps.push(Step::python(&name, move || python::test(interpreter, &selection)));
     }
-    if !full {
-        steps.push(Step::python("CPython's own tests, the quick ones", quick_suites));
-    }
+    steps.push(Step::python("CPython's own tests, the quick ones", move || quick_suites(full)));
     steps
 }
 
@@ -66,7 +67,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("tests, optimized", || run(&mut cargo(&["test", "--release"]))),
         Step::new("ten million finalizers", ten_million),
         Step::python("the source distribution, and what is built of it", wheels::wheels),
-        Step::python("CPython's own tests", || python::cpython_suites(None, &[])),
+        Step::python("CPython's own tests, the long ones too", long_suites),
         Step::new("the benchmarks run", || bench::bench(true)),
         Step::that_may_lack("AddressSanitizer", checks::asan),
         Step::that_may_lack("valgrind", checks::valgrind),
@@ -124,8 +125,15 @@ fn documentation() -> Result<()> {
     run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-fn quick_suites() -> Result<()> {
-    python::program(python::SUITES, python::default()?, &["--quick".into()])
+/// On `python3`, or on each CPython.
+fn quick_suites(each: bool) -> Result<()> {
+    let only = if each { None } else { Some(python::default()?.version.as_str()) };
+    python::cpython_suites(only, &["--quick".into()])
+}
+
+/// On `python3` only, as they take ten minutes; `cargo xtask cpython` runs them on each.
+fn long_suites() -> Result<()> {
+    python::cpython_suites(Some(&python::default()?.version), &[])
 }
 
 fn ten_million() -> Result<()> {
