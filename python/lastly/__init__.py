@@ -20,12 +20,14 @@ Limitations:
 - Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled, SIGTERM
   among them. A daemon thread is cut off wherever it is when the program ends.
 - A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
-  a `SelfReferenceWarning`; one that reaches its object on a longer way does not.
+  a `SelfReferenceWarning`; one that reaches its object on a longer way does not. Where warnings
+  are errors it is raised, and nothing is registered.
 - A callback runs in the thread that drops the object, between any two of its instructions: it
   should not wait for a lock that this thread may hold.
 - In which order the objects of one collected cycle die is not defined.
 - A process forked by `os.fork` or `multiprocessing` runs its own finalizers at its end, never its
-  parent's. Libraries that fork by themselves and end by `os._exit` run none.
+  parent's. An object that dies in the child, as its locals do when `sys.exit` unwinds, is cleaned
+  up there. Libraries that fork by themselves and end by `os._exit` run none.
 """
 
 # The native part needs `_exit` later. Imported then, it could be half imported by one thread when

@@ -42,7 +42,7 @@ enum Command {
     Projects(OnPython),
     /// Build the source distribution from a clean copy, install what is built of it, and try it.
     Wheels,
-    /// Print the tables of the README: lastly beside its peers, in one run.
+    /// Print the tables of docs/benchmarks.md: lastly beside its peers, in one run.
     Bench {
         /// Just enough to see that it works.
         #[arg(long)]
