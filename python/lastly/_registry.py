@@ -9,7 +9,7 @@ from __future__ import annotations
 # What `collections.abc` offers, without the rest of `collections`: `import lastly` must be quick.
 from _collections_abc import ItemsView, Iterator, MutableMapping, ValuesView
 
-from lastly._native import alive, alive_count, clear, finalize, parts
+from lastly._native import alive, alive_count, clear, end, finalize, parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Registry(MutableMapping["Finalizer", Info]):
 
     def __delitem__(self, finalizer: Finalizer) -> None:
         """Ends the finalizer; its callback will not run."""
-        if not isinstance(finalizer, finalize) or finalizer.detach() is None:
+        if not end(finalizer):
             raise KeyError(finalizer)
 
     def items(self) -> ItemsView[Finalizer, Info]:

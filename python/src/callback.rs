@@ -163,6 +163,12 @@ impl<'py> BoundCallback<'py> {
         unsafe { Bound::from_owned_ptr_or_err(self.function.py(), result) }
     }
 
+    /// Whether the two are one: not equal, but the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let arguments = |it: &Self| it.arguments.as_ref().map(|tuple| tuple.as_ptr());
+        self.function.is(&other.function) && arguments(self) == arguments(other)
+    }
+
     /// The same, with a dictionary in place of names.
     pub(crate) fn with_dict(self) -> PyResult<Self> {
         let Keywords::Names(names) = self.keywords() else { return Ok(self) };

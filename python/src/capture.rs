@@ -7,6 +7,7 @@
 //! Every finalizer that is created is looked at, so this compares pointers and types, and writes
 //! nothing down unless it finds the object.
 
+use std::cell::Cell;
 use std::ffi::CString;
 
 use pyo3::exceptions::PyResourceWarning;
@@ -27,11 +28,13 @@ pyo3::create_exception!(
 
 /// How far partials and closures are followed into one another.
 const DEPTH: usize = 4;
+/// How many to look into: closures that hold one another lead on for ever.
+const MOST: usize = 100;
 
 /// Warns if the callback keeps the object alive. It is an error if warnings are errors.
 #[inline]
 pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
-    let search = Search { object, carriers: Carriers::get(object.py())? };
+    let search = Search { object, carriers: Carriers::get(object.py())?, left: Cell::new(MOST) };
     match search.callback(callback)? {
         Some(steps) => attached(object.py(), || warn(object, callback, &path(&steps))),
         None => Ok(()),
@@ -53,7 +56,8 @@ impl Carriers {
         CARRIERS.get_or_try_init(py, || {
             // Not from the modules `types` and `functools`: those take longer to import than all the
             // rest, and a first finalizer must not import anything (see `lastly/__init__.py`).
-            let of_class = py.import("weakref")?.getattr("finalize")?.getattr("_exitfunc")?;
+            let of_class =
+                py.eval(c"type('', (), {'method': lambda self: 0})().method", None, None)?;
             let of_slot =
                 py.get_type::<PyAny>().getattr("__str__")?.call_method1("__get__", (1,))?;
             let methods = [of_class, of_slot].map(|method| method.get_type().unbind());
@@ -78,6 +82,8 @@ type Way = Option<Vec<Step>>;
 struct Search<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
     carriers: &'static Carriers,
+    /// How many carriers to look into yet.
+    left: Cell<usize>,
 }
 
 impl<'py> Search<'_, 'py> {
@@ -123,6 +129,7 @@ impl<'py> Search<'_, 'py> {
         }
         let [method, slot] = &self.carriers.methods;
         kind == &raw mut ffi::PyCFunction_Type
+            || kind == &raw mut ffi::PyCMethod_Type
             || kind.cast() == method.as_ptr()
             || kind.cast() == slot.as_ptr()
             || kind.cast() == self.carriers.partial.as_ptr()
@@ -133,6 +140,8 @@ impl<'py> Search<'_, 'py> {
         if value.is(self.object) {
             return Ok(Some(Vec::new()));
         }
+        let Some(left) = self.left.get().checked_sub(1) else { return Ok(None) };
+        self.left.set(left);
         let kind = value.get_type_ptr();
         if kind == &raw mut ffi::PyFunction_Type {
             return self.function(value, depth);
@@ -140,7 +149,8 @@ impl<'py> Search<'_, 'py> {
         if kind.cast() == self.carriers.partial.as_ptr() {
             return self.partial(value, depth);
         }
-        let of = if kind == &raw mut ffi::PyCFunction_Type {
+        // SAFETY: an object.
+        let of = if unsafe { ffi::PyCFunction_Check(value.as_ptr()) } != 0 {
             // SAFETY: it is a function of C's.
             unsafe { ffi::PyCFunction_GetSelf(value.as_ptr()) }
         } else {

@@ -26,7 +26,8 @@ pub(crate) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 pub(crate) fn instance<'a, 'py>(
     object: &'a Bound<'py, PyAny>,
 ) -> PyResult<Option<Finalizer<'a, 'py>>> {
-    let is_one = object.is_instance(class(object.py())?)?;
+    // By its type: `isinstance` believes what an object says of itself, as a proxy does.
+    let is_one = object.get_type().is_subclass(class(object.py())?)?;
     // SAFETY: it is an instance.
     Ok(is_one.then(|| unsafe { Finalizer::new(object.as_borrowed()) }))
 }

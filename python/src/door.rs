@@ -33,7 +33,7 @@ unsafe impl Door for PythonDoor {
         let finalizer = unsafe { bound(py, claim.node()) };
         if cause == Cause::Exit {
             exit::run(&finalizer, claim);
-        } else if let Err(error) = take(py, claim).callback.call() {
+        } else if let Err(error) = take(py, claim).run() {
             attached(py, || error.write_unraisable(py, Some(&finalizer)));
         }
     }

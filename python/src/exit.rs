@@ -148,7 +148,7 @@ pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
         claim.give_back();
         finalizer.call0().map(drop)
     } else {
-        take(py, claim).callback.call().map(drop)
+        take(py, claim).run().map(drop)
     };
     if let Err(error) = outcome {
         attached(py, || report(error, py));

@@ -10,8 +10,8 @@ use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::callback::{BoundCallback, Keywords};
 use crate::door::{PythonDoor, REGISTRY, SHARD};
-use crate::object::{BoundContent, Memory};
-use crate::{capture, exit};
+use crate::object::{BoundContent, Content, Memory};
+use crate::{capture, exit, slots};
 
 /// A finalizer, dead or alive. The reference keeps it.
 pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
@@ -22,7 +22,10 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     /// `object` is an instance of our class.
     #[inline]
     pub(crate) unsafe fn new(object: Borrowed<'a, 'py, PyAny>) -> Self {
-        Self(object)
+        let this = Self(object);
+        // SAFETY: this function's contract.
+        unsafe { Memory::begin_if_blank(this.memory(), slots::vectorcall) };
+        this
     }
 
     #[inline]
@@ -94,7 +97,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
             return Ok(None);
         }
         match self.claim(Due::Run(cause)) {
-            Some(claim) => take(self.0.py(), claim).callback.call().map(Some),
+            Some(claim) => take(self.0.py(), claim).run().map(Some),
             None => {
                 self.let_go();
                 Ok(None)
@@ -142,23 +145,35 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     /// What it holds, with a dictionary of the keyword arguments: the one that a later call will
     /// pass on.
     pub(crate) fn content(&self) -> PyResult<Option<BoundContent<'py>>> {
+        let Some(content) = self.look(|kept, py| kept.bind(py)) else { return Ok(None) };
+        let Keywords::Names(_) = content.callback.keywords() else { return Ok(Some(content)) };
+        // Not while looking: this may run any code, which must find the finalizer as it is.
+        let mut with_dict = content.clone();
+        with_dict.callback = content.callback.clone().with_dict()?;
+        let replaced = self.look(|kept, py| {
+            let same = kept.bind(py).callback.is(&content.callback);
+            same.then(|| std::mem::replace(kept, with_dict.clone().unbind()))
+        });
+        match replaced {
+            // That code has looked, too, or tied it to another object.
+            Some(None) => self.content(),
+            // Whatever it is that goes here, `content` has it too.
+            Some(Some(replaced)) => {
+                drop(replaced.into_bound(self.0.py()));
+                Ok(Some(with_dict))
+            }
+            None => Ok(Some(with_dict)),
+        }
+    }
+
+    /// Hands what it holds to `look`, which calls nothing that might run other code.
+    fn look<R>(&self, look: impl FnOnce(&mut Content, Python<'py>) -> R) -> Option<R> {
         // SAFETY: the reference is the hold. One that was never registered is dead: nothing is done
         // with it.
-        let Some(peek) = (unsafe { REGISTRY.peek(self.node()) }) else { return Ok(None) };
+        let _peek = unsafe { REGISTRY.peek(self.node()) }?;
         // SAFETY: peeking, until the end.
         let kept = unsafe { Memory::content(self.memory()) };
-        let Some(kept) = kept else { return Ok(None) };
-        let py = self.0.py();
-        let mut content = kept.bind(py);
-        let mut before = None;
-        if let Keywords::Names(_) = content.callback.keywords() {
-            content.callback = content.callback.clone().with_dict()?;
-            before = Some(std::mem::replace(kept, content.clone().unbind()));
-        }
-        drop(peek);
-        // Last: this may run any code.
-        drop(before.map(|before| before.into_bound(py)));
-        Ok(Some(content))
+        kept.as_mut().map(|kept| look(kept, self.0.py()))
     }
 
     pub(crate) fn class(&self) -> Bound<'py, PyType> {

@@ -28,6 +28,7 @@ mod door;
 mod exit;
 mod finalizer;
 mod live;
+mod nesting;
 mod object;
 mod pickle;
 mod slots;
@@ -40,7 +41,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::live::{alive, alive_count, clear, parts};
+    use crate::live::{alive, alive_count, clear, end, parts};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -26,6 +26,12 @@ pub(crate) fn alive_count() -> usize {
     REGISTRY.count_alive()
 }
 
+/// Ends a finalizer unrun, also while its object is dying. False if it is none, or dead.
+#[pyfunction]
+pub(crate) fn end(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(class::instance(finalizer)?.and_then(|finalizer| finalizer.take()).is_some())
+}
+
 /// Ends every finalizer unrun.
 #[pyfunction]
 pub(crate) fn clear(py: Python<'_>) {

@@ -22,6 +22,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::callback::{BoundCallback, Callback};
+use crate::nesting;
 
 #[repr(C)]
 pub(crate) struct Memory {
@@ -69,6 +70,22 @@ impl<'py> BoundContent<'py> {
     #[inline]
     pub(crate) fn unbind(self) -> Content {
         Content { weakref: self.weakref.unbind(), callback: self.callback.unbind() }
+    }
+
+    /// Runs the callback, and lets go of everything.
+    #[inline]
+    pub(crate) fn run(self) -> PyResult<Bound<'py, PyAny>> {
+        let result = self.callback.call();
+        nesting::let_go(self);
+        result
+    }
+
+    /// Whether others hold all of it, so that nothing dies when it goes.
+    #[inline]
+    pub(crate) fn ends_nothing(&self) -> bool {
+        // SAFETY: alive.
+        let holders = unsafe { ffi::Py_REFCNT(self.callback.function.as_ptr()) };
+        holders > 1 && self.callback.values().is_empty()
     }
 
     /// The object, unless it is dead.
@@ -128,6 +145,23 @@ impl Memory {
         unsafe { node.write(Node::dead()) };
         // SAFETY: new memory.
         unsafe { cell.write(UnsafeCell::new(None)) };
+    }
+
+    /// The same for memory that is all zero: `object.__new__` makes such instances where a program
+    /// has replaced `finalize.__new__`.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to memory that was allocated for one.
+    #[inline]
+    pub(crate) unsafe fn begin_if_blank(this: NonNull<Memory>, vectorcall: ffi::vectorcallfunc) {
+        // SAFETY: this function's contract.
+        let place = unsafe { this.byte_add(VECTORCALL_OFFSET) };
+        // SAFETY: a function or zero.
+        if unsafe { place.cast::<Option<ffi::vectorcallfunc>>().read() }.is_none() {
+            // SAFETY: this function's contract.
+            unsafe { Memory::begin(this, vectorcall) };
+        }
     }
 
     /// Makes a dead finalizer a live one that is yet to be registered. Gives back what it may have

@@ -105,6 +105,49 @@ for link in (arguments, nested, subclass, attribute):
     count = 0
 """
 
+DEEP = """
+# The same on a stack that a few hundred levels fill: what holds the next object may be anything.
+import functools, types
+
+def function():
+    def held(*_):
+        global count
+        count += 1
+    return held
+
+def chain(link):
+    first = last = function()
+    for _ in range(20_000):
+        following = function()
+        link(last, following)
+        last = following
+    return first
+
+def arguments(last, following):
+    finalize(last, work, following)
+
+def callback(last, following):
+    finalize(last, following)
+
+def part(last, following):
+    finalize(last, functools.partial(following))
+
+def method(last, following):
+    finalize(last, types.MethodType(following, 1))
+
+def run():
+    global count
+    for link in (arguments, callback, part, method):
+        count = 0
+        chain(link)
+        say(count, len(finalize._registry))
+
+threading.stack_size(512 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
 NESTED_CALLBACKS = """
 # Each callback lets the next object die, while it runs: Python's limit must stop this, not the end
 # of the stack.
@@ -449,6 +492,7 @@ PROGRAMS = {
     "objects dying in threads": (DYING_IN_THREADS, ["4800 0"]),
     "finalizers shared by threads": (SHARED_BY_THREADS, ["False 0"]),
     "chains of objects": (TRASHCAN, ["100000 0"] * 4),
+    "deep chains of anything": (DEEP, ["20000 0"] * 4),
     "nested callbacks": (NESTED_CALLBACKS, ["True True"]),
     "shutdown": (SHUTDOWN, ["in time"] * 4 + ["late"] * 3),
     "first one in shutdown": (FIRST_IN_SHUTDOWN, ["late"]),

@@ -120,7 +120,8 @@ impl State {
             let shut = found & SHUT != 0;
             let (next, claimed) = match (found & BASE, due) {
                 (LIVE, Due::Run(_)) if shut => (DEAD, Claimed::Shut),
-                (LIVE, _) => (CLAIMED, Claimed::Won),
+                // The mark stays, for a claim that is given back.
+                (LIVE, _) => (found & SHUT | CLAIMED, Claimed::Won),
                 (PEEKED, _) if found & DUE == 0 => (found | due.bits(), Claimed::Lost),
                 _ => return Claimed::Lost,
             };
@@ -261,6 +262,8 @@ mod tests {
         assert!(state.is_alive());
         assert_eq!(state.claim(DEATH), Claimed::Won);
         state.shut();
+        state.give_back();
+        assert_eq!(state.claim(Due::Take), Claimed::Won);
         state.give_back();
         assert_eq!(state.claim(DEATH), Claimed::Shut, "the door has been shut meanwhile");
     }

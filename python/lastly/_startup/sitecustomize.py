@@ -30,7 +30,7 @@ def make_way() -> None:
     try:
         __import__(__name__)
     except ImportError as error:
-        if error.name != __name__:
+        if getattr(error, "name", __name__) != __name__:
             raise
         sys.modules[__name__] = this
     finally:

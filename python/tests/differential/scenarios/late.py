@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import threading
+import weakref
 
 from scenarios import Loud, Thing, attempt, keep, say, scenario
 
@@ -67,6 +68,17 @@ def with_nothing_to_run_it_is_final_too(finalize: Finalize) -> None:
     finalize._exitfunc()
     f = finalize(keep(Thing()), print, "never")
     print(f.alive, f())
+
+
+@scenario()
+def detached_by_another_when_its_object_dies_late(finalize: Finalize) -> None:
+    thing = Thing()
+    f = finalize(thing, print, "never")
+    f.atexit = False
+    reference = weakref.ref(thing, lambda _: print(f.detach()))
+    finalize._exitfunc()
+    del thing
+    print(f.alive, reference())
 
 
 @scenario()

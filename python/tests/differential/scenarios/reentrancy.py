@@ -117,6 +117,23 @@ def looks_at_another(finalize: Finalize) -> None:
 
 
 @scenario()
+def a_look_runs_code_that_detaches(finalize: Finalize) -> None:
+    class Name(str):
+        def __hash__(self) -> int:
+            while armed:
+                print("detached", armed.pop().detach() is not None)
+            return super().__hash__()
+
+    armed: list[Any] = []
+    thing = Thing()
+    f = finalize(thing, print, "never", **{Name("end"): "!\n"})
+    armed.append(f)
+    f.peek()
+    hash(Name("where the look did not ask for it"))
+    print(f.alive, f.peek(), armed)
+
+
+@scenario()
 def a_look_keeps_the_object_alive(finalize: Finalize) -> None:
     thing = Thing()
     f = finalize(thing, print, "ran")

@@ -233,6 +233,15 @@ def cleared_by_what_it_lets_go(finalize: Finalize) -> None:
 
 
 @scenario()
+def taken_out_while_its_object_dies(finalize: Finalize) -> None:
+    thing = Thing()
+    f = finalize(thing, print, "never")
+    reference = weakref.ref(thing, lambda _: print(finalize._registry.pop(f, None) is not None))
+    del thing
+    print(f.alive, reference())
+
+
+@scenario()
 def what_is_taken_out_is_dead(finalize: Finalize) -> None:
     thing = Thing()
     f = finalize(thing, print, 1, sep="-")

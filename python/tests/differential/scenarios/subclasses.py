@@ -447,6 +447,16 @@ def a_method_of_the_class_is_replaced(finalize: Finalize) -> None:
 
 
 @scenario()
+def the_allocation_is_replaced(finalize: Finalize) -> None:
+    finalize.__new__ = staticmethod(lambda kind, *_, **__: object.__new__(kind))
+    thing = Thing()
+    f = finalize(thing, print, "ran", end="!\n")
+    bare = object.__new__(finalize)
+    print(f.alive, bare.alive, bare(), bare.peek())
+    del thing
+
+
+@scenario()
 def the_constructor_is_replaced(finalize: Finalize) -> None:
     """So do tools that want to know where a finalizer was made."""
     init = finalize.__init__
