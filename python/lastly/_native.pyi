@@ -14,6 +14,7 @@ __all__ = [
     "alive",
     "alive_count",
     "clear",
+    "end",
     "finalize",
     "parts",
 ]
