@@ -32,11 +32,12 @@ pub(crate) fn instance<'a, 'py>(
     Ok(is_one.then(|| unsafe { Finalizer::new(object.as_borrowed()) }))
 }
 
-/// Whether somebody has changed `__call__`, on the class or on a subclass.
-pub(crate) fn overrides_call(finalizer: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the type of an object is alive.
-    let slot = unsafe { (*finalizer.get_type_ptr()).tp_call };
-    slot.is_some_and(|slot| slot as usize != slots::call as ffi::ternaryfunc as usize)
+/// What a class has in place of our `__call__`, if somebody has changed it there.
+#[inline]
+pub(crate) fn replaced_call(class: &Bound<'_, PyType>) -> Option<ffi::ternaryfunc> {
+    // SAFETY: a class is alive as long as a reference to it.
+    let slot = unsafe { (*class.as_type_ptr()).tp_call };
+    slot.filter(|slot| *slot as usize != slots::call as ffi::ternaryfunc as usize)
 }
 
 const DOC: &CStr = c"finalize(obj, func, /, *args, **kwargs)\n--\n\n\

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
-use lastly_core::{Claim, fork};
+use lastly_core::{Claim, Registry, fork};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -61,7 +61,7 @@ pub(crate) fn says_registered(class: &Bound<'_, PyType>) -> bool {
 fn prepare_now(class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
     if !FORK_HANDLERS.load(Relaxed) {
-        fork::install(before_fork, after_fork_in_parent, after_fork_in_child).map_err(|error| {
+        fork::install::<PythonDoor>().map_err(|error| {
             PyMemoryError::new_err(format!("lastly: no fork handlers: {error}"))
         })?;
         FORK_HANDLERS.store(true, Relaxed);
@@ -77,20 +77,15 @@ fn prepare_now(class: &Bound<'_, PyType>) -> PyResult<()> {
     Ok(())
 }
 
-extern "C" fn before_fork() {
-    REGISTRY.before_fork();
-}
+impl fork::Resident for PythonDoor {
+    fn registry() -> &'static Registry<Self> {
+        &REGISTRY
+    }
 
-extern "C" fn after_fork_in_parent() {
-    // SAFETY: `before_fork` ran in this thread just before.
-    unsafe { REGISTRY.after_fork_in_parent() };
-}
-
-extern "C" fn after_fork_in_child() {
-    // SAFETY: `before_fork` ran just before, in the thread that this one is a copy of.
-    unsafe { REGISTRY.after_fork_in_child() };
-    if PREPARED.load(Relaxed) == READY {
-        PREPARED.store(FORKED, Relaxed);
+    fn forked() {
+        if PREPARED.load(Relaxed) == READY {
+            PREPARED.store(FORKED, Relaxed);
+        }
     }
 }
 
@@ -143,7 +138,7 @@ pub(crate) fn drain(py: Python<'_>) -> PyResult<()> {
 /// Runs what the drain has claimed. No failure stops the others.
 pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
     let py = finalizer.py();
-    let outcome = if class::overrides_call(finalizer) {
+    let outcome = if class::replaced_call(&finalizer.get_type()).is_some() {
         // That method wants to be called, and will come back for the claim.
         claim.give_back();
         finalizer.call0().map(drop)

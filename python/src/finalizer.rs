@@ -3,7 +3,6 @@
 use std::ptr::NonNull;
 
 use lastly_core::{Cause, Claim, Due, Node};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -74,11 +73,9 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         capture::check(object, &callback)?;
         // Tied to another object before: that is over.
         let before = if self.node_ref().is_dead() { None } else { self.take() };
-        if !self.node_ref().is_dead() {
-            return Err(PyRuntimeError::new_err("the finalizer is being looked at"));
-        }
         let content = BoundContent { weakref, callback }.unbind();
-        // SAFETY: dead, and from here to the end nothing else runs.
+        // SAFETY: dead by now, as no other code ever runs during a claim or a look; and from here to
+        // the end nothing else runs.
         let left = unsafe { Memory::load(self.memory(), SHARD, content) };
         // SAFETY: an object; the reference is the hold of the registry.
         unsafe { ffi::Py_INCREF(self.0.as_ptr()) };

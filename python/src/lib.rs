@@ -10,9 +10,9 @@
 //!
 //! Every function here runs attached to an interpreter with a global lock, so alone. "Exactly once"
 //! does not rely on it: who may take a callback out is settled by the engine's atomic word. The
-//! engine's lists do, instead of a lock of their own, which would cost a tenth of all. So where the
-//! global lock is off (a free-threaded build that was told to keep it off) this module refuses to
-//! be imported, as it does in a second interpreter of one process.
+//! engine's lists do, in place of a lock of their own. So where the global lock is off (a
+//! free-threaded build that was told to keep it off) this module refuses to be imported, as it does
+//! in a second interpreter of one process.
 //!
 //! # What never happens
 //!

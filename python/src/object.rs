@@ -179,7 +179,7 @@ impl Memory {
         // SAFETY: this function's contract.
         let node = unsafe { Self::node(this) };
         // SAFETY: as above.
-        debug_assert!(!unsafe { node.as_ref() }.is_alive(), "loaded while alive");
+        debug_assert!(unsafe { node.as_ref() }.is_dead(), "loaded while in use");
         // SAFETY: dead, so nobody claims or peeks.
         let old = unsafe { Self::content(this) }.replace(content);
         // SAFETY: dead, so the registry does not know it.

@@ -236,9 +236,7 @@ pub(crate) unsafe extern "C" fn vectorcall(
     let finalizer = unsafe { finalizer(this) };
     // SAFETY: the protocol.
     let count = unsafe { ffi::PyVectorcall_NARGS(count) } as usize;
-    // SAFETY: the type of an object is alive.
-    let slot = unsafe { (*finalizer.class().as_type_ptr()).tp_call };
-    if let Some(other) = slot.filter(|slot| *slot as usize != call as ffi::ternaryfunc as usize) {
+    if let Some(other) = class::replaced_call(&finalizer.class()) {
         // SAFETY: the protocol; and it is the slot of this type.
         return unsafe { forward(finalizer.py(), other, this, arguments, count, names) };
     }

@@ -66,20 +66,39 @@ impl<D: Door> Registry<D> {
     }
 }
 
-/// Has the process call these three around each fork.
+/// A door whose one registry is there as long as the process.
+pub trait Resident: Door {
+    /// That registry.
+    fn registry() -> &'static Registry<Self>;
+
+    /// Called last in a new child, which has no second thread yet.
+    fn forked() {}
+}
+
+/// Has the process call the three above around each fork, for the registry of this door.
 ///
 /// # Errors
 ///
 /// If the system has no memory for it.
 #[cfg(unix)]
-pub fn install(
-    before: extern "C" fn(),
-    in_parent: extern "C" fn(),
-    in_child: extern "C" fn(),
-) -> std::io::Result<()> {
-    let handler = |handler: extern "C" fn()| -> Option<unsafe extern "C" fn()> { Some(handler) };
+pub fn install<D: Resident>() -> std::io::Result<()> {
+    extern "C" fn before<D: Resident>() {
+        D::registry().before_fork();
+    }
+    extern "C" fn in_parent<D: Resident>() {
+        // SAFETY: `before` ran in this thread just before.
+        unsafe { D::registry().after_fork_in_parent() };
+    }
+    extern "C" fn in_child<D: Resident>() {
+        // SAFETY: `before` ran just before, in the thread that this one is a copy of.
+        unsafe { D::registry().after_fork_in_child() };
+        D::forked();
+    }
     // SAFETY: the three are functions without arguments that live as long as this object file.
-    match unsafe { libc::pthread_atfork(handler(before), handler(in_parent), handler(in_child)) } {
+    let error = unsafe {
+        libc::pthread_atfork(Some(before::<D>), Some(in_parent::<D>), Some(in_child::<D>))
+    };
+    match error {
         0 => Ok(()),
         error => Err(std::io::Error::from_raw_os_error(error)),
     }

@@ -68,9 +68,10 @@ pub(crate) use hooks::install;
 mod hooks {
     use std::sync::Once;
 
-    use lastly_core::{fork, sync};
+    use lastly_core::{Registry, fork, sync};
 
     use crate::REGISTRY;
+    use crate::entry::RustDoor;
 
     static INSTALLED: Once = Once::new();
 
@@ -85,8 +86,7 @@ mod hooks {
             // library runs the hook before.
             let failed = unsafe { libc::atexit(at_exit) } != 0;
             assert!(!failed, "lastly: no memory to register the exit hook");
-            fork::install(before_fork, after_fork_in_parent, after_fork_in_child)
-                .expect("lastly: no memory to register the fork hooks");
+            fork::install::<RustDoor>().expect("lastly: no memory to register the fork hooks");
         });
     }
 
@@ -94,18 +94,10 @@ mod hooks {
         super::drain();
     }
 
-    extern "C" fn before_fork() {
-        REGISTRY.before_fork();
-    }
-
-    extern "C" fn after_fork_in_parent() {
-        // SAFETY: `before_fork` ran in this thread just before.
-        unsafe { REGISTRY.after_fork_in_parent() };
-    }
-
-    extern "C" fn after_fork_in_child() {
-        // SAFETY: `before_fork` ran just before, in the thread that this one is a copy of.
-        unsafe { REGISTRY.after_fork_in_child() };
+    impl fork::Resident for RustDoor {
+        fn registry() -> &'static Registry<Self> {
+            &REGISTRY
+        }
     }
 }
 
