@@ -1,4 +1,4 @@
-"""Draws the chart of the README from what `table.py --json` wrote: shorter bars are better."""
+"""Draws a chart of the README from what the tables wrote, `--json`: shorter bars are better."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-NAMES = {"lastly": "lastly", "original": "weakref.finalize", "ref": "weakref.ref, no exit"}
+#: Of those that are called otherwise in the chart than in the figures.
+NAMES = {
+    "original": "weakref.finalize",
+    "ref": "weakref.ref, no exit",
+    "jrsonnet": "jrsonnet-gcmodule",
+    "bacon-rajan": "bacon_rajan_cc",
+    "boa": "boa_gc",
+    "dumpster": "dumpster unsync",
+}
 
 WIDTH, LEFT, LONGEST = 640, 150, 350
 TITLE, BAR, BETWEEN, MARGIN = 24, 18, 14, 16
@@ -19,7 +27,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 }
 .name { text-anchor: end }
 .lastly { fill: #0f9b8e }
-.original { fill: #8b949e }
+.peer { fill: #8b949e }
 .ref { fill: #b9a25c }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }
 """
@@ -27,24 +35,27 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("figures", type=Path, help="what `table.py --json` wrote")
+    parser.add_argument("figures", type=Path, help="what `--json` wrote")
     parser.add_argument("chart", type=Path, help="the SVG file to write")
+    parser.add_argument("label", help="what is beside what, for those who cannot see it")
     arguments = parser.parse_args()
     groups = json.loads(arguments.figures.read_text(encoding="utf-8"))
-    arguments.chart.write_text(chart(groups), encoding="utf-8")
+    arguments.chart.write_text(chart(groups, arguments.label), encoding="utf-8")
 
 
-def chart(groups: list[dict[str, Any]]) -> str:
+def chart(groups: list[dict[str, Any]], label: str) -> str:
     top, parts = MARGIN, []
     for group in groups:
         parts += drawn(group, top)
         top += TITLE + BAR * len(group["figures"]) + BETWEEN
     height = top - BETWEEN + MARGIN
-    label = "lastly beside weakref.finalize and weakref.ref; shorter is better"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-            f'width="{WIDTH}" height="{height}" role="img" aria-label="{label}">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+                f'width="{WIDTH}" height="{height}" role="img" '
+                f'aria-label="{escape(label)}; shorter is better">'
+            ),
             f"<style>{STYLE}</style>",
             *parts,
             "</svg>\n",
@@ -62,8 +73,8 @@ def drawn(group: dict[str, Any], top: int) -> list[str]:
         y = top + TITLE + BAR * index
         width = max(1, round(figure / longest * LONGEST))
         parts += [
-            text(LEFT - 8, y + 9, "name", NAMES[name]),
-            bar(name, y - 3, width),
+            text(LEFT - 8, y + 9, "name", NAMES.get(name, name)),
+            bar(name if name in ("lastly", "ref") else "peer", y - 3, width),
             text(LEFT + width + 8, y + 9, "figure", f"{number(figure)} {unit}"),
         ]
     return parts

@@ -5,6 +5,7 @@
 
 mod contenders;
 mod drain;
+mod gc;
 mod growth;
 mod measure;
 mod memory;
@@ -27,16 +28,37 @@ const QUICK: Effort = Effort { rounds: 3, operations: 2_000, drained: 10_000, mo
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let effort = match arguments[..] {
-        [] => FULL,
-        ["--quick"] => QUICK,
-        ["drain-child", which, count] => return drain::child(which, count),
-        _ => panic!("usage: lastly-bench [--quick]"),
-    };
-    speed(&effort);
-    memory::table(effort.drained.min(100_000));
-    drain::table(&effort);
-    growth::table(&effort);
+    match arguments[..] {
+        ["drain-child", which, count] => drain::child(which, count),
+        ["gc-child", contender, what, ref numbers @ ..] => {
+            gc::child::child(contender, what, numbers)
+        }
+        _ => tables(&arguments),
+    }
+}
+
+fn tables(arguments: &[&str]) {
+    let (mut effort, mut gc_effort) = (FULL, gc::FULL);
+    let (mut only_gc, mut json) = (false, None);
+    let mut rest = arguments.iter();
+    while let Some(&argument) = rest.next() {
+        match argument {
+            "--quick" => (effort, gc_effort) = (QUICK, gc::QUICK),
+            "--gc" => only_gc = true,
+            "--json" => json = rest.next(),
+            _ => panic!("usage: lastly-bench [--quick] [--gc] [--json FILE]"),
+        }
+    }
+    if !only_gc {
+        speed(&effort);
+        memory::table(effort.drained.min(100_000));
+        drain::table(&effort);
+        growth::table(&effort);
+    }
+    let charted = gc::tables(&gc_effort);
+    if let Some(file) = json {
+        std::fs::write(file, charted).expect("the file can be written");
+    }
 }
 
 fn speed(effort: &Effort) {

@@ -18,6 +18,11 @@ pub(crate) fn rounds<C>(
     figures
 }
 
+/// The median of each contender over as many rounds.
+pub(crate) fn medians<C>(count: usize, contenders: &[C], measure: impl Fn(&C) -> f64) -> Vec<f64> {
+    rounds(count, contenders, measure).iter().map(|figures| median(figures)).collect()
+}
+
 pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -48,7 +48,9 @@ fn row<R>(name: &str, count: u32, make: impl Fn(u32) -> R) {
 }
 
 /// Bytes in use, as the C library counts them.
-fn allocated() -> usize {
+pub(crate) fn allocated() -> usize {
     // SAFETY: only reads the allocator's statistics.
-    unsafe { libc::mallinfo2() }.uordblks
+    let all = unsafe { libc::mallinfo2() };
+    // What is large, it maps and counts apart.
+    all.uordblks + all.hblkhd
 }

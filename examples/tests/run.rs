@@ -58,6 +58,9 @@ fn resource_pool() {
         &[
             "Drop: of 3 buffers, lent to users in cycles, 0 came back",
             "finalize: after 1000 users, 500 in cycles, 3 came back",
+            "3 users at work, none idle: true",
+            "taken back from them: 3",
+            "and they know: true",
         ],
     );
 }

@@ -110,6 +110,8 @@ const ENDINGS: &[Ending] = &[
     ),
     Ending("drain-by-hand", &["first", "drained"], Status(0)),
     Ending("leaked-cycle", &["main returns", "of the cycle"], Status(0)),
+    Ending("rust-cc-cycle", &["main returns", "newer", "of the cycle"], Status(0)),
+    Ending("dumpster-cycle", &["main returns", "of the cycle", "newer, but later"], Status(0)),
     Ending("static", &["main returns", "of the static"], Status(0)),
     Ending("forgotten-guard", &["main returns", "forgotten"], Status(0)),
     Ending("thread-local", &["main returns", "of the thread-local", "newer, but later"], Status(0)),

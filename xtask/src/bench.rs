@@ -1,6 +1,8 @@
-//! `cargo xtask bench`: the tables, and the chart of the README.
+//! `cargo xtask bench`: the tables, and the charts of the README.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -8,19 +10,29 @@ use crate::shell::{cargo, root, run};
 use crate::{interpreters, python};
 
 pub(crate) fn bench(quick: bool) -> Result<()> {
-    let mut arguments: Vec<OsString> = quick.then(|| "--quick".into()).into_iter().collect();
+    let rust_figures = python::folder("figures-of-gc.json");
+    let figures = python::folder("figures.json");
+    let quick_argument = || quick.then(|| OsString::from("--quick")).into_iter();
+    let arguments = |json: &Path| quick_argument().chain(["--json".into(), json.into()]);
     let rust = ["run", "--quiet", "--profile", "bench", "--package", "lastly-bench", "--"];
-    run(cargo(&rust).args(&arguments))?;
+    fs::create_dir_all(python::folder(""))?;
+    run(cargo(&rust).args(arguments(&rust_figures)))?;
     let Some(interpreter) = interpreters::default() else {
-        println!("No Python table: {}.", interpreters::summary());
+        println!("No Python table, and no chart: {}.", interpreters::summary());
         return Ok(());
     };
-    let figures = python::folder("figures.json");
-    arguments.extend(["--json".into(), figures.clone().into()]);
+    let arguments: Vec<OsString> = arguments(&figures).collect();
     python::program("bench/python/table.py", interpreter, &arguments)?;
     if quick {
         return Ok(());
     }
-    let chart = root().join("bench/chart.svg");
-    python::program("bench/python/chart.py", interpreter, &[figures.into(), chart.into()])
+    let of_gc = "lastly's Gc beside the collected pointers of other crates";
+    for (figures, chart, label) in [
+        (figures, "bench/chart.svg", "lastly beside weakref.finalize and weakref.ref"),
+        (rust_figures, "bench/gc-chart.svg", of_gc),
+    ] {
+        let arguments = [figures.into(), root().join(chart).into(), label.into()];
+        python::program("bench/python/chart.py", interpreter, &arguments)?;
+    }
+    Ok(())
 }

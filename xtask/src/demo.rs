@@ -17,7 +17,7 @@ const ENDINGS: [(&str, &str, &str); 6] = [
     ("nobody catches a panic, an exception", "panic", "exception"),
     ("process::exit, sys.exit", "exit", "exit"),
     ("process::exit on another thread", "thread", ""),
-    ("a reference cycle is collected", "", "cycle"),
+    ("a reference cycle is collected", "cycle", "cycle"),
 ];
 
 const RUST: [&str; 4] = ["--package", "lastly-examples", "--bin", "workspace"];

@@ -48,9 +48,8 @@ where
     R: Outcome,
 {
     exit::install();
-    let ties = object.ties();
-    let held = Held::new::<Value<O::Value>, F, A, R>(ties.shard(), function, arguments);
-    ties.add(&held);
+    let held = Held::new::<Value<O::Value>, F, A, R>(object.shard(), function, arguments);
+    object.ties().add(&held);
     Finalizer { held, reach: object.reach(), types: PhantomData }
 }
 

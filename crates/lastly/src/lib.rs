@@ -2,13 +2,12 @@
 //! ends. Python's `weakref.finalize`, for Rust.
 //!
 //! ```
-//! use lastly::{Watched, finalize};
-//! use std::rc::Rc;
+//! use lastly::{Gc, finalize};
 //!
 //! let path = std::env::temp_dir().join("lastly-crate-example");
 //! std::fs::create_dir_all(&path)?;
 //!
-//! let workspace = Rc::new(Watched::new(path.clone())); // any value, in any pointer
+//! let workspace = Gc::new(path.clone()); // like an `Rc`, but its reference cycles die too
 //! let cleanup = finalize(&workspace, std::fs::remove_dir_all, path); // object, function, arguments
 //!
 //! assert!(cleanup.is_alive());
@@ -19,8 +18,11 @@
 //!
 //! # The parts
 //!
-//! - [`Watched`] makes any value an object that can be watched. [`finalize`] ties a cleanup to it,
-//!   and gives a handle, the [`Finalizer`]: call, detach, peek, alive, at exit or not.
+//! - [`finalize`] ties a cleanup to an object, and gives a handle, the [`Finalizer`]: call, detach,
+//!   peek, alive, at exit or not.
+//! - Objects are what is in a [`Gc`], a shared pointer whose reference cycles are collected (the
+//!   module [`collector`] tells how); or any value that is made one by [`Watched`], in whatever
+//!   pointer.
 //! - [`defer`] is a scope guard that also runs at exit.
 //! - [`exit`] is the end of the program: newest first, over all threads.
 //! - [`report`] is where failures go that nobody is there to take: a panic, or an `Err` (see
@@ -32,7 +34,8 @@
 //!   exactly once if its object dies, it is called, or the program ends by `return` from `main`,
 //!   `exit`, or a panic in `main`; unless it was detached, or was to be left out at exit. (See
 //!   [`Finalizer::peek`] for what a look at it changes, [`exit`] for `exit` inside `exit`.)
-//! - When an object dies, its value is dropped first; then its callbacks run, newest first.
+//! - When an object dies, its value is dropped first; then its callbacks run, newest first. When
+//!   a cycle is collected, all its values are dropped, then all its callbacks run, newest first.
 //! - At exit what is left runs newest first, in the order of creation over all threads.
 //! - A callback that fails never stops another.
 //! - A callback may create, call, detach and peek at finalizers, kill objects, spawn and join
@@ -43,17 +46,18 @@
 //!
 //! - **Nothing runs** on `abort`, `_exit`, `kill -9`, power loss, the default action of a signal,
 //!   nor on a panic in a program built with `panic = "abort"`.
-//! - **A callback that owns its object** keeps it alive until the program ends. With `Rc` this does
-//!   not compile; with `Arc` it does, and no type can refuse it. Capture an
+//! - **A callback that owns its object** keeps it alive until the program ends. With `Gc` and `Rc` this
+//!   does not compile; with `Arc` it does, and no type can refuse it. Capture an
 //!   [`Arc`'s `Weak`](std::sync::Weak), or only the parts that the cleanup needs.
-//! - **Reference cycles** of `Rc` or `Arc` keep their objects alive; the callbacks run at exit.
+//! - **Reference cycles** of `Rc` or `Arc` keep their objects alive; the callbacks run at exit. Those of
+//!   `Gc` die; [`collector`] has limitations of its own.
 //! - **Thread-locals of the main thread**, and locals of `main`, die before the drain.
 //! - **The drain may run a callback while other threads still use what it cleans up**: the program
 //!   is ending under them. Stop your threads first, or turn the exit flag off.
 //! - A callback runs on the thread where the object died, inside that drop: what that thread holds
 //!   locked is locked.
-//! - A chain of objects, each owned by the callback of the one before, dies by nested drops, as a
-//!   list of boxes does: a very long one overflows the stack.
+//! - A chain of `Watched` objects, each owned by the callback or the value of the one before, dies by
+//!   nested drops, as a list of boxes does: a very long one overflows the stack. One of `Gc`s does not.
 //! - `exit` from a callback ends the callback: what it had yet to do is not done.
 //! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. So
 //!   a child that outlives its parent does not clean up for it. What another thread was running or
@@ -62,10 +66,12 @@
 //! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at
 //!   compile time.
 
+pub mod collector;
 mod deferred;
 mod entry;
 pub mod exit;
 mod finalizer;
+mod gc;
 mod object;
 mod outcome;
 #[cfg(doctest)]
@@ -73,12 +79,17 @@ mod refused;
 pub mod report;
 mod tied;
 mod ties;
+mod trace;
 mod watched;
 
+pub use collector::collect;
 pub use deferred::{Deferred, defer};
 pub use finalizer::{Erased, Finalizer, finalize};
+pub use gc::{Gc, Weak};
+pub use lastly_derive::Trace;
 pub use object::{Object, Reach};
 pub use outcome::{CallbackError, Outcome};
+pub use trace::{Trace, Tracer};
 pub use watched::Watched;
 
 use entry::RustDoor;

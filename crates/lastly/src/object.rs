@@ -3,8 +3,11 @@
 use std::rc::{self, Rc};
 use std::sync::{self, Arc};
 
-use crate::Watched;
+use lastly_core::Registry;
+
+use crate::entry::RustDoor;
 use crate::ties::Ties;
+use crate::{Gc, Watched, Weak};
 
 #[allow(unreachable_pub, reason = "public in name only, to seal `Object`")]
 mod sealed {
@@ -15,18 +18,21 @@ mod sealed {
         type Value: ?Sized;
 
         fn ties(&self) -> &Ties;
+
+        /// Which lock of the registry guards the object's finalizers.
+        fn shard(&self) -> u8;
     }
 }
 
 pub(crate) use sealed::Sealed;
 
 /// Something that [`finalize`](crate::finalize) can tie a cleanup to: a [`Watched`] value, alone
-/// or in a `Box`, `Rc` or `Arc`.
+/// or in a `Box`, `Rc` or `Arc`; or what a [`Gc`] points to.
 ///
 /// In another smart pointer, pass what it points to: `finalize(&*pointer, …)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be watched",
-    label = "not a `Watched` value, nor a `Box`, `Rc` or `Arc` of one",
+    label = "not a `Watched` value, nor a `Box`, `Rc` or `Arc` of one, nor a `Gc`",
     note = "make it one with `Watched::new(value)`; in another smart pointer, pass `&*pointer`"
 )]
 pub trait Object: Sealed {
@@ -61,6 +67,11 @@ impl<T: ?Sized> Sealed for Watched<T> {
     fn ties(&self) -> &Ties {
         self.ties()
     }
+
+    #[inline]
+    fn shard(&self) -> u8 {
+        self.shard()
+    }
 }
 
 impl<T: ?Sized> Object for Watched<T> {
@@ -76,6 +87,11 @@ impl<T: ?Sized> Sealed for Box<Watched<T>> {
     #[inline]
     fn ties(&self) -> &Ties {
         (**self).ties()
+    }
+
+    #[inline]
+    fn shard(&self) -> u8 {
+        (**self).shard()
     }
 }
 
@@ -94,6 +110,11 @@ macro_rules! shared {
             #[inline]
             fn ties(&self) -> &Ties {
                 (**self).ties()
+            }
+
+            #[inline]
+            fn shard(&self) -> u8 {
+                (**self).shard()
             }
         }
 
@@ -118,3 +139,35 @@ macro_rules! shared {
 
 shared!(Rc, rc);
 shared!(Arc, sync);
+
+impl<T: ?Sized> Sealed for Gc<T> {
+    type Value = T;
+
+    #[inline]
+    fn ties(&self) -> &Ties {
+        self.header().ties()
+    }
+
+    #[inline]
+    fn shard(&self) -> u8 {
+        // A `Gc` stays on its thread.
+        Registry::<RustDoor>::shard_of_this_thread()
+    }
+}
+
+impl<T: ?Sized> Object for Gc<T> {
+    type Reach = Weak<T>;
+
+    #[inline]
+    fn reach(&self) -> Weak<T> {
+        Gc::downgrade(self)
+    }
+}
+
+impl<T: ?Sized> Reach for Weak<T> {
+    type Object = Option<Gc<T>>;
+
+    fn object(&self) -> Option<Gc<T>> {
+        self.upgrade()
+    }
+}

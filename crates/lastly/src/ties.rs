@@ -10,17 +10,16 @@
 use std::ptr::NonNull;
 
 use lastly_core::sync::UnsafeCell;
-use lastly_core::{Cause, Due, Registry, constructor};
+use lastly_core::{Cause, Due, constructor};
 
 use crate::REGISTRY;
-use crate::entry::{self, Held, RustDoor, release};
+use crate::entry::{self, Held, release};
 use crate::tied::{self, Bond, Link, Tied};
 
 /// The object's side: part of a [`Watched`](crate::Watched).
 #[allow(unreachable_pub, reason = "named by the sealed part of `Object`")]
 pub struct Ties {
     newest: UnsafeCell<Link>,
-    shard: u8,
 }
 
 // SAFETY: `newest` and all it leads to are used under the shard's lock, or by the one owner of an
@@ -30,34 +29,47 @@ unsafe impl Send for Ties {}
 unsafe impl Sync for Ties {}
 
 impl Ties {
-    /// For an object made here and now: finalizers of this thread's objects share a lock.
-    #[inline]
-    pub(crate) fn new() -> Self {
-        Self { newest: UnsafeCell::new(None), shard: Registry::<RustDoor>::shard_of_this_thread() }
-    }
-
     constructor! {
-        /// For an object made by the compiler.
-        pub(crate) fn new_static() -> Self {
-            Self { newest: UnsafeCell::new(None), shard: 0 }
+        /// Of an object without finalizers.
+        pub(crate) fn new() -> Self {
+            Self { newest: UnsafeCell::new(None) }
         }
     }
 
+    /// Whether the object had a finalizer since this was last taken.
+    ///
+    /// # Safety
+    ///
+    /// The object is one thread's, and this is the thread.
     #[inline]
-    pub(crate) fn shard(&self) -> u8 {
-        self.shard
+    pub(crate) unsafe fn is_empty(&self) -> bool {
+        // SAFETY: only this thread changes what is the newest.
+        self.newest.with(|newest| unsafe { *newest }).is_none()
+    }
+
+    /// The same finalizers, apart from their object, which now has none.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_empty`](Self::is_empty).
+    pub(crate) unsafe fn take(&self) -> Self {
+        // SAFETY: only this thread changes what is the newest.
+        let newest = self.newest.with_mut(|newest| unsafe { newest.replace(None) });
+        Self { newest: UnsafeCell::new(newest) }
     }
 
     /// Registers a new entry as the newest of this object.
     #[inline]
     pub(crate) fn add(&self, held: &Held) {
         let entry = held.tied();
-        debug_assert_eq!(held.node().shard(), self.shard, "one lock for all of an object's");
         let mut shell = None;
         let tie = || {
             // SAFETY: under the lock of this object's shard.
             let mut older = self.newest.with(|newest| unsafe { *newest });
             if let Some(newest) = older {
+                // SAFETY: what is linked is alive.
+                let shard = unsafe { newest.as_ref() }.node.shard();
+                debug_assert_eq!(shard, held.node().shard(), "one lock for all of an object's");
                 // SAFETY: under the lock, and what is linked is alive.
                 if unsafe { tied::bond(newest) } == Bond::Shell {
                     // SAFETY: as above.
@@ -78,8 +90,25 @@ impl Ties {
         }
     }
 
+    /// Where the newest is in the order of creation.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_empty`](Self::is_empty); and all of them were registered on this thread.
+    pub(crate) unsafe fn newest(&self) -> Option<u64> {
+        // SAFETY: only this thread changes what is the newest.
+        let newest = self.newest.with(|newest| unsafe { *newest })?;
+        // SAFETY: what is in the list is in the registry or held by it, and was registered here.
+        Some(unsafe { REGISTRY.sequence(newest.cast()) })
+    }
+
     /// The object is dying: runs or passes over its newest finalizer, and takes it off the list.
-    fn fire(&mut self, newest: NonNull<Tied>) {
+    /// Whether it ran.
+    pub(crate) fn fire_newest(&mut self) -> bool {
+        // Without the lock: nobody else can reach this object, so nobody registers with it, and
+        // only its owner changes what is the newest.
+        // SAFETY: as above.
+        let Some(newest) = self.newest.with(|newest| unsafe { *newest }) else { return false };
         let node = newest.cast();
         // SAFETY: what is in the object's list is in the registry or held by the object; either
         // hold lasts until it leaves both, which is below.
@@ -94,6 +123,7 @@ impl Ties {
                 };
                 // SAFETY: `pop` takes the entry out of its object's list.
                 unsafe { claim.finish_with(pop) };
+                true
             }
             None => {
                 let pop = |left_registry| {
@@ -107,6 +137,7 @@ impl Ties {
                     // SAFETY: a shell: the hold was the object's.
                     unsafe { release(newest) };
                 }
+                false
             }
         }
     }
@@ -125,11 +156,9 @@ impl Ties {
 impl Drop for Ties {
     #[inline]
     fn drop(&mut self) {
-        // Without the lock: nobody else can reach this object, so nobody registers with it, and
-        // only its owner changes what is the newest.
-        // SAFETY: as above.
-        while let Some(newest) = self.newest.with(|newest| unsafe { *newest }) {
-            self.fire(newest);
+        // SAFETY: whoever drops this owns it alone, and it is on no other thread.
+        while !unsafe { self.is_empty() } {
+            self.fire_newest();
         }
     }
 }

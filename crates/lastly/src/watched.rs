@@ -4,6 +4,9 @@ use std::fmt::{self, Debug, Display};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
+use lastly_core::Registry;
+
+use crate::entry::RustDoor;
 use crate::ties::Ties;
 
 /// A value whose death runs finalizers.
@@ -34,6 +37,8 @@ use crate::ties::Ties;
 /// `Rc` cycle, [`mem::forget`](std::mem::forget), a `static`, a leaked `Box`. At exit they run.
 pub struct Watched<T: ?Sized> {
     ties: Ties,
+    /// Which lock of the registry guards its finalizers.
+    shard: u8,
     /// Last, so that it may be unsized; dropped by hand, so that it goes first all the same.
     value: ManuallyDrop<T>,
 }
@@ -42,7 +47,9 @@ impl<T> Watched<T> {
     /// Makes an object of `value`.
     #[inline]
     pub fn new(value: T) -> Self {
-        Self { ties: Ties::new(), value: ManuallyDrop::new(value) }
+        // Made here and now: finalizers of this thread's objects share a lock.
+        let shard = Registry::<RustDoor>::shard_of_this_thread();
+        Self { ties: Ties::new(), shard, value: ManuallyDrop::new(value) }
     }
 
     lastly_core::constructor! {
@@ -58,7 +65,7 @@ impl<T> Watched<T> {
         /// finalize(&CACHE, |()| println!("the last of the cache"), ());
         /// ```
         pub fn new_static(value: T) -> Self {
-            Self { ties: Ties::new_static(), value: ManuallyDrop::new(value) }
+            Self { ties: Ties::new(), shard: 0, value: ManuallyDrop::new(value) }
         }
     }
 
@@ -83,8 +90,14 @@ impl<T> Watched<T> {
 }
 
 impl<T: ?Sized> Watched<T> {
+    #[inline]
     pub(crate) fn ties(&self) -> &Ties {
         &self.ties
+    }
+
+    #[inline]
+    pub(crate) fn shard(&self) -> u8 {
+        self.shard
     }
 }
 

@@ -1,14 +1,15 @@
 //! A pool of things that are dear to make: when its user is gone, each goes back.
 //!
-//! A user in a leaked reference cycle is never dropped, and what it has is lost to a `Drop`. With
-//! finalizers the pool has a handle to each loan, and takes back what it must.
+//! A user in a reference cycle of `Rc`s is never dropped, and what it has is lost to a `Drop`. In a
+//! `Gc` it is collected, and its finalizer gives back what it had; and the pool has a handle to
+//! each loan, to take back what it must.
 
 use std::cell::RefCell;
 use std::mem;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lastly::{Finalizer, Watched, finalize};
+use lastly::{Finalizer, Gc, Trace, collect, finalize};
 
 type Buffer = Vec<u8>;
 type Idle = Arc<Mutex<Vec<Buffer>>>;
@@ -36,9 +37,10 @@ impl Drop for UserWithDrop {
 /// What is lent. It is empty when the pool has taken it back.
 type Loan = Arc<Mutex<Option<Buffer>>>;
 
+#[derive(Trace)]
 struct User {
     loan: Loan,
-    itself: RefCell<Option<Rc<Watched<User>>>>,
+    itself: RefCell<Option<Gc<User>>>,
 }
 
 struct Pool {
@@ -47,10 +49,12 @@ struct Pool {
 }
 
 impl Pool {
-    fn lend(&mut self) -> Option<Rc<Watched<User>>> {
+    fn lend(&mut self) -> Option<Gc<User>> {
+        if lock(&self.idle).is_empty() {
+            collect();
+        }
         let loan = Arc::new(Mutex::new(Some(lock(&self.idle).pop()?)));
-        let user = User { loan: Arc::clone(&loan), itself: RefCell::new(None) };
-        let user = Rc::new(Watched::new(user));
+        let user = Gc::new(User { loan: Arc::clone(&loan), itself: RefCell::new(None) });
         self.loans.retain(Finalizer::is_alive);
         self.loans.push(finalize(&user, give_back, (Arc::clone(&self.idle), loan)).erase());
         Some(user)
@@ -78,15 +82,18 @@ fn main() {
 
     let mut pool = Pool { idle: buffers(3), loans: Vec::new() };
     for number in 0..1000 {
-        let user = pool.lend().unwrap_or_else(|| {
-            pool.take_all_back();
-            pool.lend().expect("all came back")
-        });
+        let user = pool.lend().expect("whoever had one is gone");
         lock(&user.loan).as_mut().expect("it is not taken back").fill(7);
         if number % 2 == 0 {
-            *user.itself.borrow_mut() = Some(Rc::clone(&user));
+            *user.itself.borrow_mut() = Some(user.clone());
         }
     }
-    pool.take_all_back();
+    collect();
     println!("finalize: after 1000 users, 500 in cycles, {} came back", lock(&pool.idle).len());
+
+    let users: Vec<_> = std::iter::from_fn(|| pool.lend()).collect();
+    println!("{} users at work, none idle: {}", users.len(), lock(&pool.idle).is_empty());
+    pool.take_all_back();
+    println!("taken back from them: {}", lock(&pool.idle).len());
+    println!("and they know: {}", users.iter().all(|user| lock(&user.loan).is_none()));
 }

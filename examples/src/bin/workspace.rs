@@ -1,31 +1,43 @@
 //! A temporary directory that is tied to an object, and goes with it however the program ends.
 //!
-//! `cargo run --bin workspace -- drop` (or `call`, `panic`, `exit`, `thread`), then press Enter.
+//! `cargo run --bin workspace -- drop` (or `cycle`, `call`, `panic`, `exit`, `thread`), then press
+//! Enter.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use lastly::{Finalizer, Watched, finalize};
+use lastly::{Finalizer, Gc, Trace, collect, finalize};
 
 /// A directory to work in. Clones share it; with the last one it goes.
 #[derive(Clone)]
 struct Workspace {
-    path: Rc<Watched<PathBuf>>,
+    directory: Gc<Directory>,
     cleanup: Finalizer,
+}
+
+#[derive(Trace)]
+struct Directory {
+    path: PathBuf,
+    /// Others that this one needs; which may need this one.
+    needs: RefCell<Vec<Gc<Directory>>>,
 }
 
 impl Workspace {
     fn new() -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("workspace-{}", std::process::id()));
         std::fs::create_dir(&path)?;
-        let object = Rc::new(Watched::new(path.clone()));
-        let cleanup = finalize(&object, std::fs::remove_dir_all, path).erase();
-        Ok(Self { path: object, cleanup })
+        let directory = Gc::new(Directory { path: path.clone(), needs: RefCell::default() });
+        let cleanup = finalize(&directory, std::fs::remove_dir_all, path).erase();
+        Ok(Self { directory, cleanup })
     }
 
     fn path(&self) -> &Path {
-        &self.path
+        &self.directory.path
+    }
+
+    fn need(&self, other: &Workspace) {
+        self.directory.needs.borrow_mut().push(other.directory.clone());
     }
 
     /// Removes it now; later nothing happens.
@@ -36,8 +48,8 @@ impl Workspace {
 
 fn main() -> io::Result<()> {
     let ending = std::env::args().nth(1).unwrap_or_default();
-    if !["drop", "call", "panic", "exit", "thread"].contains(&ending.as_str()) {
-        eprintln!("how shall it end? drop, call, panic, exit or thread");
+    if !["drop", "cycle", "call", "panic", "exit", "thread"].contains(&ending.as_str()) {
+        eprintln!("how shall it end? drop, cycle, call, panic, exit or thread");
         std::process::exit(2);
     }
     let workspace = Workspace::new()?;
@@ -50,6 +62,11 @@ fn main() -> io::Result<()> {
             let shared = workspace.clone();
             drop(workspace);
             drop(shared);
+        }
+        "cycle" => {
+            workspace.need(&workspace);
+            drop(workspace);
+            collect(); // sooner or later it would come by itself
         }
         "call" => {
             workspace.remove();

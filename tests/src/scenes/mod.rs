@@ -3,6 +3,7 @@
 mod drain;
 mod forks;
 mod many;
+mod others;
 mod plain;
 mod threads;
 
@@ -10,7 +11,7 @@ pub(crate) use many::many;
 
 /// Finds a scene by its name.
 pub(crate) fn find(name: &str) -> Option<fn()> {
-    let all = [plain::SCENES, drain::SCENES, threads::SCENES, forks::SCENES];
+    let all = [plain::SCENES, drain::SCENES, threads::SCENES, forks::SCENES, others::SCENES];
     let mut scenes = all.into_iter().flatten();
     scenes.find(|(known, _)| *known == name).map(|(_, scene)| *scene)
 }

@@ -10,6 +10,7 @@ mod outcomes;
 mod panics;
 mod permutations;
 mod threads;
+mod trace;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -1,0 +1,202 @@
+//! Death by count: the last `Gc` of an object goes.
+//!
+//! As with `Rc`, the object dies at once, and what it owns dies within that: the value is dropped,
+//! then its finalizers' callbacks run, then the memory goes. But not to any depth: a list of a
+//! million objects would need a stack of a million frames. Deaths nest up to [`DEEPEST`] levels; an
+//! object that would die deeper than that *waits*, until the outermost level ends.
+
+use std::any::Any;
+use std::mem::needs_drop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+use std::thread::panicking;
+
+use lastly_core::{Cause, Description, Problem, contain};
+
+use super::header::{self, Header, Mark};
+use super::thread::{Collector, this_thread};
+use crate::REGISTRY;
+
+/// How deep deaths and collections nest. Enough that whoever drops an object sees it die; few enough
+/// for a small stack.
+const DEEPEST: u32 = 32;
+
+/// How often it is collected again when that made work for another collection. Foreign code could
+/// make some for ever.
+pub(super) const ROUNDS: u32 = 100;
+
+/// The last `Gc` of an object is gone.
+///
+/// # Safety
+///
+/// As it says, and this is called once. A value that died in a collection is left to that; any
+/// other is alive, and not used after this.
+#[inline]
+pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
+    // SAFETY: what a `Gc` points to has a header.
+    let object = unsafe { header::header_of(value) };
+    // SAFETY: all `Gc`s together hold the memory until `end`.
+    let header = unsafe { object.as_ref() };
+    let mark = header.mark.get();
+    if mark == Mark::SUSPECT {
+        this_thread(|collector| collector.suspects.remove(header));
+    }
+    if mark == Mark::DEAD {
+        // SAFETY: the value is the collection's.
+        return unsafe { end(object) };
+    }
+    if !needs_drop::<T>() {
+        fire(header);
+        // SAFETY: this is the hold of the `Gc`s.
+        return unsafe { header::release_plain(value) };
+    }
+    this_thread(|collector| {
+        let Some(_level) = Level::enter(collector, Within::Death) else {
+            return collector.waiting.borrow_mut().push(object);
+        };
+        // Also when the drop panics.
+        let _end = End(object);
+        // SAFETY: this function's contract.
+        unsafe { value.drop_in_place() };
+    });
+}
+
+/// Ends an object whose value is gone, when dropped.
+struct End(NonNull<Header>);
+
+impl Drop for End {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: made where the last `Gc` is gone and the value is being dropped.
+        unsafe { end(self.0) };
+    }
+}
+
+/// What remains to be done for an object whose value is gone, and whose last `Gc` is: runs its
+/// finalizers, and lets go of the memory.
+///
+/// # Safety
+///
+/// As it says, and this is called once.
+#[inline]
+pub(super) unsafe fn end(object: NonNull<Header>) {
+    // SAFETY: all `Gc`s together hold the memory until below.
+    fire(unsafe { object.as_ref() });
+    // SAFETY: this is the hold of the `Gc`s.
+    unsafe { header::release(object) };
+}
+
+/// Runs the finalizers, if there are any; those of what dies while a collection drops values, after
+/// all of that.
+#[inline]
+fn fire(header: &Header) {
+    // SAFETY: a `Gc`'s object is this thread's.
+    if !unsafe { header.ties().is_empty() } {
+        fire_all(header);
+    }
+}
+
+#[inline(never)]
+fn fire_all(header: &Header) {
+    // SAFETY: a `Gc`'s object is this thread's.
+    let ties = unsafe { header.ties().take() };
+    this_thread(|collector| {
+        if collector.dropping.get() > 0 {
+            collector.add_due(ties);
+        } else {
+            drop(ties);
+        }
+    });
+}
+
+/// What a level of nesting is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// The death of an object: somebody dropped it, and gets the panic of what waited.
+    Death,
+    /// A collection: nobody is to blame.
+    Collection,
+}
+
+/// One level of nesting.
+pub(super) struct Level<'a> {
+    collector: &'a Collector,
+    within: Within,
+}
+
+impl<'a> Level<'a> {
+    /// One level deeper; `None` if that is too deep.
+    #[inline]
+    pub(super) fn enter(collector: &'a Collector, within: Within) -> Option<Self> {
+        let nesting = collector.nesting.get();
+        if nesting == DEEPEST {
+            return None;
+        }
+        collector.nesting.set(nesting + 1);
+        Some(Self { collector, within })
+    }
+}
+
+impl Drop for Level<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let nesting = self.collector.nesting.get();
+        if nesting == 1 && self.collector.has_put_off() {
+            return catch_up(self.collector, self.within);
+        }
+        self.collector.nesting.set(nesting - 1);
+    }
+}
+
+/// Leaves the outermost level: first comes what had to wait for that, deaths and collections.
+#[cold]
+fn catch_up(collector: &Collector, within: Within) {
+    let mut first_panic = None;
+    let mut on_panic = |name, payload| {
+        if within == Within::Collection || panicking() || first_panic.is_some() {
+            report_panic(name, payload);
+        } else {
+            first_panic = Some(payload);
+        }
+    };
+    drop_waiting(collector, &mut on_panic);
+    for round in 0..ROUNDS {
+        // Automatically once: what dies could always leave new suspects.
+        if !collector.collect_if_put_off(round == 0) {
+            break;
+        }
+        drop_waiting(collector, &mut on_panic);
+    }
+    collector.nesting.set(0);
+    if let Some(payload) = first_panic {
+        resume_unwind(payload);
+    }
+}
+
+/// Lets die what waits, and what waits then, until nothing does.
+pub(super) fn drop_waiting(
+    collector: &Collector,
+    mut on_panic: impl FnMut(&'static str, Box<dyn Any + Send>),
+) {
+    loop {
+        let Some(object) = collector.waiting.borrow_mut().pop() else { return };
+        // SAFETY: what waits holds its memory.
+        let name = unsafe { object.as_ref() }.name();
+        let die = || {
+            // Also when the drop panics.
+            let _end = End(object);
+            // SAFETY: it waits since its last `Gc` went, and it is off the list.
+            unsafe { header::drop_value(object) };
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(die)) {
+            on_panic(name, payload);
+        }
+    }
+}
+
+/// Reports the panic of an object's own code that nobody is there to take.
+pub(super) fn report_panic(name: &'static str, payload: Box<dyn Any + Send>) {
+    let description = Description { object: name, function: "its own code" };
+    REGISTRY.report(Cause::ObjectDied, description, Problem::Panic(&*payload));
+    contain(|| drop(payload), |_| ());
+}

@@ -1,0 +1,81 @@
+//! The suspects: objects whose count fell, but not to zero. Whatever died in a cycle can be reached
+//! from one of them, so a collection has no need to look elsewhere.
+
+use std::cell::UnsafeCell;
+use std::ptr::NonNull;
+
+use super::header::{Header, Mark};
+
+/// The suspects of one thread. Each knows its place in the list, to leave it at once.
+pub(crate) struct Suspects(UnsafeCell<Vec<NonNull<Header>>>);
+
+impl Suspects {
+    pub(super) const fn new() -> Self {
+        Self(UnsafeCell::new(Vec::new()))
+    }
+
+    /// Runs no foreign code in `change`.
+    #[inline]
+    fn with<R>(&self, change: impl FnOnce(&mut Vec<NonNull<Header>>) -> R) -> R {
+        // SAFETY: `Suspects` is not `Sync`, and nothing that runs in here calls this again.
+        change(unsafe { &mut *self.0.get() })
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.with(|list| list.len())
+    }
+
+    /// Makes a suspect of one that is none, and says how many there are.
+    ///
+    /// # Safety
+    ///
+    /// The object is alive, and leaves the list before its memory goes.
+    #[inline]
+    pub(super) unsafe fn add(&self, object: NonNull<Header>) -> usize {
+        // SAFETY: this function's contract.
+        let header = unsafe { object.as_ref() };
+        debug_assert_ne!(header.mark.get(), Mark::SUSPECT, "in the list once");
+        header.mark.set(Mark::SUSPECT);
+        self.with(|list| {
+            // That many would fill 128 gigabytes.
+            header.number.set(u32::try_from(list.len()).expect("fewer than four billion suspects"));
+            list.push(object);
+            list.len()
+        })
+    }
+
+    #[inline(never)]
+    pub(super) fn remove(&self, header: &Header) {
+        debug_assert_eq!(header.mark.get(), Mark::SUSPECT, "in the list");
+        header.mark.set(Mark::NEW);
+        let place = header.number.get() as usize;
+        self.with(|list| {
+            list.swap_remove(place);
+            if let Some(moved) = list.get(place) {
+                // SAFETY: suspects are alive (the contract of `add`).
+                unsafe { moved.as_ref() }.number.set(place as u32);
+            }
+        });
+    }
+
+    /// All of them. They stay marked; what visits them changes that.
+    pub(super) fn take(&self) -> Vec<NonNull<Header>> {
+        self.with(std::mem::take)
+    }
+
+    /// Gives the list of [`take`](Self::take) back, emptied, so that its memory is used again.
+    pub(super) fn give_back(&self, mut emptied: Vec<NonNull<Header>>) {
+        emptied.clear();
+        self.with(|list| {
+            if list.is_empty() {
+                *list = emptied;
+            }
+        });
+    }
+
+    /// Gives up memory that is not in use.
+    pub(super) fn shrink(&self) {
+        self.with(Vec::shrink_to_fit);
+    }
+}

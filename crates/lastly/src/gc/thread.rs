@@ -1,0 +1,225 @@
+//! The collector of one thread: its suspects, its settings, when it collects.
+
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use super::collection::Due;
+use super::death::ROUNDS;
+use super::header::{Header, Mark};
+use super::search::Search;
+use super::suspects::Suspects;
+use crate::collector::{Collected, Statistics};
+use crate::ties::Ties;
+
+/// How many suspects start a collection, if nobody sets another number.
+pub(crate) const DEFAULT_THRESHOLD: usize = 1_000;
+
+/// A collection that looked at so many objects in vain for each suspect is too dear: the next one
+/// waits for more of them.
+const VISITS_PER_SUSPECT: usize = 4;
+
+pub(crate) struct Collector {
+    pub(super) suspects: Suspects,
+    /// How many deaths and collections this is inside of.
+    pub(super) nesting: Cell<u32>,
+    /// Objects without a `Gc` which value is yet to be dropped.
+    pub(super) waiting: RefCell<Vec<NonNull<Header>>>,
+    /// How many collections are dropping values.
+    pub(super) dropping: Cell<u32>,
+    /// The finalizers of what died in these.
+    pub(super) due: RefCell<Vec<Due>>,
+    /// Somebody called `collect` too deep inside of others.
+    pub(super) put_off: Cell<bool>,
+    /// The last collection's.
+    pub(super) mark: Cell<Mark>,
+    /// One that was used, for its memory.
+    pub(super) search: Cell<Option<Box<Search>>>,
+    pub(super) statistics: Cell<Statistics>,
+    /// How many suspects start a collection.
+    trigger: Cell<usize>,
+    threshold: Cell<usize>,
+    /// What the last collection makes of the threshold.
+    patience: Cell<usize>,
+    paused: Cell<u32>,
+    stage: Cell<Stage>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No suspect so far.
+    New,
+    Running,
+    /// The thread is ending, and its other thread-locals may still drop objects: each suspect is
+    /// looked at, at once.
+    Ending,
+}
+
+thread_local! {
+    // Constant and without a destructor, so that it can be used at any moment of a thread's life.
+    static COLLECTOR: ManuallyDrop<Collector> = const { ManuallyDrop::new(Collector::new()) };
+    // This one has a destructor.
+    static END: End = const { End };
+}
+
+/// Hands this thread's collector to `work`.
+#[inline]
+pub(crate) fn this_thread<R>(work: impl FnOnce(&Collector) -> R) -> R {
+    COLLECTOR.with(|collector| work(collector))
+}
+
+/// A `Gc` went, and others are left: makes a suspect of the object.
+///
+/// # Safety
+///
+/// Others are left, and it is no suspect so far.
+#[inline]
+pub(super) unsafe fn suspect(object: NonNull<Header>) {
+    this_thread(|collector| {
+        // SAFETY: alive (this function's contract); it leaves when its last `Gc` goes.
+        let count = unsafe { collector.suspects.add(object) };
+        if count >= collector.trigger.get() {
+            collector.automatic();
+        }
+    });
+}
+
+impl Collector {
+    const fn new() -> Self {
+        Self {
+            suspects: Suspects::new(),
+            nesting: Cell::new(0),
+            waiting: RefCell::new(Vec::new()),
+            dropping: Cell::new(0),
+            due: RefCell::new(Vec::new()),
+            put_off: Cell::new(false),
+            mark: Cell::new(Mark::NEW),
+            search: Cell::new(None),
+            statistics: Cell::new(Statistics::new()),
+            // The first suspect calls `automatic`, and that begins.
+            trigger: Cell::new(1),
+            threshold: Cell::new(DEFAULT_THRESHOLD),
+            patience: Cell::new(0),
+            paused: Cell::new(0),
+            stage: Cell::new(Stage::New),
+        }
+    }
+
+    /// Collects, if it is time and nothing is in the middle of dying.
+    #[cold]
+    fn automatic(&self) {
+        if self.stage.get() == Stage::New {
+            self.stage.set(Stage::Running);
+            // Fails where the thread is ending: then nobody tells us, and each suspect counts.
+            if END.try_with(|_| ()).is_err() {
+                self.stage.set(Stage::Ending);
+            }
+            self.set_trigger();
+        }
+        if self.nesting.get() == 0 && self.suspects.len() >= self.trigger.get() {
+            self.collect();
+        }
+    }
+
+    /// Whether something waits for the outermost level to end.
+    #[inline]
+    pub(super) fn has_put_off(&self) -> bool {
+        self.suspects.len() >= self.trigger.get()
+            || self.put_off.get()
+            || !self.waiting.borrow().is_empty()
+    }
+
+    /// Collects, if somebody wanted to, or else if that may be `automatic` and it is time.
+    pub(super) fn collect_if_put_off(&self, automatic: bool) -> bool {
+        let wanted = self.put_off.replace(false);
+        let due = wanted || automatic && self.suspects.len() >= self.trigger.get();
+        if due {
+            self.collect();
+        }
+        due
+    }
+
+    /// Remembers what a collection did, and when the next is due.
+    pub(super) fn record(&self, done: &Collected) {
+        let mut statistics = self.statistics.get();
+        statistics.add(done);
+        self.statistics.set(statistics);
+        let in_vain = done.examined.saturating_sub(done.objects);
+        self.patience.set(in_vain / VISITS_PER_SUSPECT);
+        self.set_trigger();
+    }
+
+    fn set_trigger(&self) {
+        self.trigger.set(match self.stage.get() {
+            _ if self.paused.get() > 0 => usize::MAX,
+            Stage::New | Stage::Ending => 1,
+            Stage::Running => self.threshold.get().max(self.patience.get()),
+        });
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        Statistics { suspects: self.suspects.len(), ..self.statistics.get() }
+    }
+
+    pub(crate) fn threshold(&self) -> usize {
+        self.threshold.get()
+    }
+
+    pub(crate) fn set_threshold(&self, suspects: usize) {
+        self.threshold.set(suspects.max(1));
+        self.patience.set(0);
+        self.set_trigger();
+    }
+
+    pub(crate) fn pause(&self) {
+        self.paused.set(self.paused.get() + 1);
+        self.set_trigger();
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.paused.set(self.paused.get() - 1);
+        self.set_trigger();
+    }
+
+    /// The thread ends: what cannot be reached dies.
+    fn end(&self) {
+        for _ in 0..ROUNDS {
+            if self.suspects.len() == 0 {
+                break;
+            }
+            self.collect();
+        }
+        self.stage.set(Stage::Ending);
+        self.set_trigger();
+        self.free_memory();
+    }
+
+    /// Gives up the memory that is kept for the next collection.
+    pub(super) fn free_memory(&self) {
+        drop(self.search.take());
+        self.suspects.shrink();
+        self.waiting.borrow_mut().shrink_to_fit();
+        self.due.borrow_mut().shrink_to_fit();
+    }
+
+    /// Whether this thread is ending.
+    pub(super) fn is_ending(&self) -> bool {
+        self.stage.get() == Stage::Ending
+    }
+
+    /// To be run when the collections that are dropping values are done with that.
+    pub(super) fn add_due(&self, ties: Ties) {
+        if let Some(due) = Due::new(ties) {
+            self.due.borrow_mut().push(due);
+        }
+    }
+}
+
+/// Tells the collector that its thread ends.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        this_thread(Collector::end);
+    }
+}

@@ -1,0 +1,47 @@
+//! [`Trace`](super::Trace) for the types of the standard library, and for our own.
+//!
+//! # What can be looked into
+//!
+//! Owned contents, where they lie: in a variable, behind a `Box`, in a collection. What is shared
+//! (`Rc`, a reference) may be found by several ways, and would be counted several times. What is
+//! there only perhaps (`ManuallyDrop`, `MaybeUninit`) is not owned: nobody drops it. What others
+//! may be changing (`UnsafeCell`), or what does not show itself (a channel, a lazy cell), cannot
+//! be looked at.
+//!
+//! # In the middle of a change
+//!
+//! A collection begins inside of somebody's code: where a `Gc` is dropped. That may be a closure
+//! called by [`Vec::retain`], or the `Ord` of a key that is put into a map, and the container is
+//! then in no state to be looked into. It is not looked into:
+//!
+//! - Whoever changes a container has it by `&mut`, and the compiler knows of no other way to it in
+//!   the meantime. The search for garbage begins at objects that it has by pointers, without
+//!   asking the compiler; so it must not come to that container from there.
+//! - From a value that a `Gc` points to, a `&mut` to a part of it is got in these ways only: by
+//!   [`RefCell::borrow_mut`](std::cell::RefCell::borrow_mut), or by the guard of a lock. `trace` asks both before it looks: they are *taken*, and it passes over them. Or by
+//!   [`Gc::get_mut`](crate::Gc::get_mut) on the only pointer. That object is no suspect then; and its pointer is itself
+//!   borrowed by `&mut`, so it lies on the stack, where no search goes, or in an object that can not
+//!   be looked into there, for the same reasons.
+//! - A value that is being dropped is no longer pointed to, or its object is dead.
+//! - A [`Cell`](std::cell::Cell) is changed through `&`. But its methods run nobody's code while they change it, only before
+//!   and after. And while it is looked into, nobody sets it: that is the contract of
+//!   [`Trace`](super::Trace), and only what is written by hand can break it.
+//! - A [`OnceCell`](std::cell::OnceCell) is empty until the code that makes its value has returned.
+//!
+//! `unsafe` code of the user's that gives out `&mut` in some other way (from an `UnsafeCell`) must
+//! not let `trace` look there: only code as `unsafe`, an own `Trace`, could do so.
+//!
+//! # Leaves
+//!
+//! What holds its content in place may hold something unsized, and `is_leaf` cannot be asked of that. Then it is a leaf
+//! if its content needs no `Drop`: what owns a `Gc` does.
+
+mod cells;
+mod containers;
+mod leaves;
+
+/// Whether a value may own a `Gc`: if it does, dropping it does something. Asked where the type may
+/// be unsized.
+const fn may_own<T: ?Sized>() -> bool {
+    std::mem::needs_drop::<T>()
+}

@@ -1,0 +1,120 @@
+//! [`Trace`]: how the collector finds what a value owns.
+
+mod impls;
+#[cfg(doctest)]
+mod refused;
+
+use std::fmt::{self, Debug};
+use std::ptr::NonNull;
+
+use crate::gc::Header;
+
+/// A value whose [`Gc`](crate::Gc)s the collector can find. Derive it:
+///
+/// ```
+/// use lastly::{Gc, Trace};
+/// use std::cell::RefCell;
+///
+/// #[derive(Trace)]
+/// struct Person {
+///     name: String,
+///     friends: RefCell<Vec<Gc<Person>>>,
+/// }
+///
+/// let anna = Gc::new(Person { name: "Anna".into(), friends: RefCell::default() });
+/// anna.friends.borrow_mut().push(anna.clone());
+/// drop(anna);
+/// assert_eq!(lastly::collect().objects, 1);
+/// ```
+///
+/// A derived implementation is always sound, whatever the code around it does. A field that cannot
+/// own a `Gc`, and which type does not implement this trait, is passed over with `#[trace(skip)]`.
+/// Whatever is not found is taken to be held from outside: to skip a field that *does* own a `Gc`
+/// costs a leak if that is part of a cycle, and nothing worse.
+///
+/// It is implemented for the standard library's values, containers, cells and boxes. **Not looked
+/// into** are `Rc`, `Arc`, references and raw pointers (what they point to may be
+/// somebody else's too), a `RefCell` that is mutably borrowed at that moment, and a lock that is
+/// taken.
+///
+/// # Safety
+///
+/// [`trace`](Self::trace) must find **no `Gc` that the value does not own, and none twice**: the
+/// collector takes each for one of the counted references to its object, and frees an object
+/// when it has found as many as were counted. It need not find all.
+///
+/// *To own* is meant as in: dropping the value drops the `Gc`. Nothing that a `&self` method with a
+/// borrow still alive may be changing can be looked into (as `RefCell` does, ask first).
+///
+/// Within one collection, it must find the same each time. It must not create, clone, or drop a
+/// `Gc`, nor change anything that might be looked into just then: a [`Cell`](std::cell::Cell) is looked into where it
+/// lies. It may panic: then the value is taken to own nothing, for this time. But it must not use
+/// the value after that (in a guard's `Drop`, say): the panic hook is anybody's code.
+///
+/// [`is_leaf`](Self::is_leaf) must always say the same. Where it says `true` of what does own a
+/// `Gc`, cycles leak, and nothing worse.
+#[diagnostic::on_unimplemented(
+    message = "the collector cannot look into `{Self}`",
+    label = "`{Self}` does not implement `Trace`",
+    note = "derive it: `#[derive(lastly::Trace)]`; or, on a field that owns no `Gc`, write `#[trace(skip)]`"
+)]
+pub unsafe trait Trace {
+    /// Calls `trace` on everything that the value owns and that may own a `Gc`.
+    fn trace(&self, tracer: &mut Tracer);
+
+    /// Whether no value of this type can ever own a `Gc`. Such *leaves* cost the collector nothing:
+    /// they are never suspects, and never looked into.
+    ///
+    /// To say so by hand, write [`is_leaf_within`](Self::is_leaf_within).
+    #[must_use]
+    fn is_leaf() -> bool
+    where
+        Self: Sized,
+    {
+        Self::is_leaf_within(CONTAINERS)
+    }
+
+    /// [`is_leaf`](Self::is_leaf), to be found out by going into so many containers, each within the
+    /// one before. There must be an end to it, as a type may own a `Vec` of itself.
+    ///
+    /// A type that knows says so; one that depends on its parts asks them, and passes `depth` on.
+    /// Only if it holds them by a pointer of its own, as a container does, it passes on one less,
+    /// and at 0 says `false`. `false` is always right.
+    #[must_use]
+    fn is_leaf_within(depth: u32) -> bool
+    where
+        Self: Sized,
+    {
+        let _ = depth;
+        false
+    }
+}
+
+/// Into how many containers, each within the one before, a type is followed to see whether it is a
+/// leaf.
+const CONTAINERS: u32 = 6;
+
+/// What [`Trace`] tells the collector: the objects that a value holds.
+///
+/// A mere list. What is done with it, the collector does when the value's own code has returned.
+#[derive(Default)]
+pub struct Tracer {
+    found: Vec<NonNull<Header>>,
+}
+
+impl Tracer {
+    #[inline]
+    pub(crate) fn add(&mut self, object: NonNull<Header>) {
+        self.found.push(object);
+    }
+
+    pub(crate) fn found(&mut self) -> &mut Vec<NonNull<Header>> {
+        &mut self.found
+    }
+}
+
+impl Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").field("found", &self.found.len()).finish()
+    }
+}
