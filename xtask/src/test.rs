@@ -121,7 +121,9 @@ fn tests() -> Result<()> {
 }
 
 fn documentation() -> Result<()> {
-    let doc = ["doc", "--no-deps", "--package", "lastly", "--package", "lastly-core"];
+    let packages =
+        ["--package", "lastly", "--package", "lastly-core", "--package", "lastly-derive"];
+    let doc = [&["doc", "--no-deps"], &packages[..]].concat();
     run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 

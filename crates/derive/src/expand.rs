@@ -22,15 +22,16 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     refuse_packed(&input.attrs, &shapes)?;
     let generics = bounded(&input.generics, said.bound)?;
     let (parameters, arguments, conditions) = generics.split_for_impl();
-    // Not warned of as deprecated, in code that nobody wrote.
-    let mut name = input.ident.clone();
-    name.set_span(as_ours(name.span()));
+    let parameters = quiet(quote! { #parameters });
+    let conditions = quiet(quote! { #conditions });
+    let name = &input.ident;
+    let ty = quiet(quote! { #name #arguments });
     let tracer = ours("__lastly_tracer", Span::call_site());
     let body = visit(input, &shapes, &tracer);
     let leaf = ask(&shapes);
     Ok(quote! {
         #[automatically_derived]
-        unsafe impl #parameters ::lastly::Trace for #name #arguments #conditions {
+        unsafe impl #parameters ::lastly::Trace for #ty #conditions {
             #[inline]
             fn trace(&self, #tracer: &mut ::lastly::Tracer) {
                 #body
@@ -79,11 +80,7 @@ fn visit(input: &DeriveInput, shapes: &[Shape<'_>], tracer: &Ident) -> TokenStre
 
 /// Takes the value apart, and visits each part.
 fn arm(shape: &Shape<'_>, tracer: &Ident) -> TokenStream {
-    let variant = shape.name.map(|name| {
-        let mut name = name.clone();
-        name.set_span(as_ours(name.span()));
-        quote! { ::#name }
-    });
+    let variant = shape.name.map(|name| quiet(quote! { ::#name }));
     let (mut fields, mut visits) = (TokenStream::new(), TokenStream::new());
     for (place, Part { member, ty, skip }) in shape.fields.iter().enumerate() {
         let member = quiet(quote! { #member });
@@ -101,9 +98,10 @@ fn arm(shape: &Shape<'_>, tracer: &Ident) -> TokenStream {
 
 /// `is_leaf_within`: whether all parts are leaves.
 ///
-/// The last field of a struct may be unsized, and then cannot be asked. No macro can see whether it is, but the
-/// compiler can: `<__LastlyPart<F>>::__LASTLY_LEAF` is the inherent constant where `F: Trace + Sized`, and
-/// else the trait's. So it also leaves it to `trace` alone to complain of a missing `Trace`.
+/// The last field of a struct may be unsized, and then cannot be asked. No macro can see whether it
+/// is, but the compiler can: `<__LastlyPart<F>>::__LASTLY_LEAF` is the inherent constant where
+/// `F: Trace + Sized`, and else the trait's. So it also leaves it to `trace` alone to complain of a
+/// field without `Trace`.
 fn ask(shapes: &[Shape<'_>]) -> TokenStream {
     let depth = ours("__lastly_depth", Span::call_site());
     let mut types = shapes.iter().flat_map(Shape::parts).map(|part| part.ty).peekable();
@@ -143,14 +141,12 @@ fn ours(name: &str, place: Span) -> Ident {
     format_ident!("{name}", span = Span::mixed_site().located_at(place))
 }
 
-/// The same place, as part of what the macro wrote: that keeps lints away.
-fn as_ours(place: Span) -> Span {
-    place.resolved_at(Span::call_site())
-}
-
-/// The same for all that is in it. What `$crate` means depends on whose it is: that stays.
+/// The same tokens at the same places, as part of what the macro wrote. So no lint complains of them
+/// twice, nor of what is allowed where the user wrote it. What `$crate` means depends on whose it
+/// is: that stays.
 fn quiet(tokens: TokenStream) -> TokenStream {
-    let ours = |mut token: TokenTree| {
+    let as_ours = |place: Span| place.resolved_at(Span::call_site());
+    let quiet_one = |mut token: TokenTree| {
         match &mut token {
             TokenTree::Ident(name) if name == "$crate" => {}
             TokenTree::Group(group) => {
@@ -162,5 +158,5 @@ fn quiet(tokens: TokenStream) -> TokenStream {
         }
         token
     };
-    tokens.into_iter().map(ours).collect()
+    tokens.into_iter().map(quiet_one).collect()
 }

@@ -71,6 +71,16 @@ struct Old {
     never: u8,
 }
 
+#[deprecated]
+trait OldKind {}
+
+#[expect(deprecated, reason = "as below")]
+impl OldKind for u8 {}
+
+#[derive(Trace)]
+#[expect(deprecated, reason = "as below")]
+struct UsesOldKind<T: OldKind>(T);
+
 #[derive(Trace)]
 struct UsesOld {
     #[expect(deprecated, reason = "the derive is not to be warned of it as well")]
@@ -80,6 +90,7 @@ struct UsesOld {
 #[test]
 fn deprecated_types() {
     assert!(UsesOld { old: None }.old.is_none());
+    assert_eq!(UsesOldKind(1).0, 1);
 }
 
 /// Everything that the derive could mean, there means something else.

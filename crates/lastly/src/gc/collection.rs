@@ -23,7 +23,6 @@ impl Collector {
         for (name, payload) in std::mem::take(&mut search.panics) {
             report_panic(name, payload);
         }
-        done.objects = search.garbage().len();
         self.bury(search.garbage());
         self.record(&done);
         search.reset();
@@ -37,18 +36,8 @@ impl Collector {
 
     /// Finds the garbage, and marks it as dead. No foreign code runs in here, but `Trace`.
     fn search(&self, search: &mut Search) -> Collected {
-        let suspects = self.suspects.take();
-        let mark = self.mark.get().next();
-        self.mark.set(mark);
-        // SAFETY: what dies by count leaves the list, so suspects are alive; `Trace` makes and
-        // drops no `Gc` (its contract).
-        let examined = unsafe { search.run(mark, &suspects) };
-        let done = Collected { suspects: suspects.len(), examined, ..Collected::default() };
-        self.suspects.give_back(suspects);
-        for object in search.undecided() {
-            // SAFETY: none of these is garbage, so it is alive.
-            unsafe { self.suspects.add(object) };
-        }
+        let suspects = self.suspects.len();
+        let examined = search.run(self);
         for object in search.garbage() {
             // SAFETY: nothing has been dropped so far.
             let header = unsafe { object.as_ref() };
@@ -62,7 +51,7 @@ impl Collector {
                 self.add_due(unsafe { header.ties().take() });
             }
         }
-        done
+        Collected { suspects, examined, objects: search.garbage().len(), callbacks: 0 }
     }
 
     /// Drops the values of what is marked as dead.

@@ -3,7 +3,8 @@
 //! As with `Rc`, the object dies at once, and what it owns dies within that: the value is dropped,
 //! then its finalizers' callbacks run, then the memory goes. But not to any depth: a list of a
 //! million objects would need a stack of a million frames. Deaths nest up to [`DEEPEST`] levels; an
-//! object that would die deeper than that *waits*, until the outermost level ends.
+//! object that would die deeper than that *waits*, until the outermost level ends. So does whatever
+//! dies while a search goes on: nothing does, but by the hand of a panic hook.
 
 use std::any::Any;
 use std::mem::needs_drop;
@@ -19,7 +20,7 @@ use crate::REGISTRY;
 
 /// How deep deaths and collections nest. Enough that whoever drops an object sees it die; few enough
 /// for a small stack.
-const DEEPEST: u32 = 32;
+pub(super) const DEEPEST: u32 = 32;
 
 /// How often it is collected again when that made work for another collection. Foreign code could
 /// make some for ever.
@@ -45,7 +46,8 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
         // SAFETY: the value is the collection's.
         return unsafe { end(object) };
     }
-    if !needs_drop::<T>() {
+    // Others wait while a search goes on, which may have them in its lists.
+    if mark == Mark::LEAF && !needs_drop::<T>() {
         fire(header);
         // SAFETY: this is the hold of the `Gc`s.
         return unsafe { header::release_plain(value) };

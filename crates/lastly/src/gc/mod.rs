@@ -136,7 +136,7 @@ impl<T: Trace + 'static> Gc<T> {
     /// assert_eq!(Gc::try_unwrap(name), Ok("a".to_owned()));
     /// ```
     pub fn try_unwrap(this: Self) -> Result<T, Self> {
-        if Self::strong_count(&this) != 1 || !Self::is_alive(&this) {
+        if !Self::is_only(&this) {
             return Err(this);
         }
         let this = ManuallyDrop::new(this);
@@ -175,10 +175,11 @@ impl<T: Trace + 'static> Gc<T> {
     where
         T: Clone,
     {
-        if !Self::is_unique(this) {
+        if !Self::is_only(this) || this.header().weak.get() != 1 {
             *this = Self::new(T::clone(this));
         }
-        Self::get_mut(this).expect("nobody else has it")
+        // SAFETY: nobody else has it.
+        unsafe { Self::exclusive(this) }
     }
 }
 
@@ -308,19 +309,28 @@ impl<T: ?Sized> Gc<T> {
     /// ```
     #[inline]
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
-        if !Self::is_unique(this) {
-            return None;
-        }
+        let is_exclusive = Self::is_only(this) && this.header().weak.get() == 1;
+        // SAFETY: nobody else has it.
+        is_exclusive.then(|| unsafe { Self::exclusive(this) })
+    }
+
+    /// # Safety
+    ///
+    /// This is the only pointer to an object that is alive, and no `Weak` is left.
+    unsafe fn exclusive(this: &mut Self) -> &mut T {
         // A collection may come while the value is borrowed, and must not look into it.
         this.header().forget_suspicion();
         // SAFETY: nobody else has it, and the collector cannot find it: this pointer is borrowed,
         // so it lies where `Trace` does not look, and the object is no suspect.
-        Some(unsafe { this.value.as_mut() })
+        unsafe { this.value.as_mut() }
     }
 
-    fn is_unique(this: &Self) -> bool {
-        let header = this.header();
-        header.strong.get() == 1 && header.weak.get() == 1 && !header.is_dead()
+    /// Whether no other `Gc` points to the object, and it is alive; and no search may be looking at it
+    /// just now (to be asked by a panic hook, in a panic of somebody's `Trace`).
+    fn is_only(this: &Self) -> bool {
+        this.header().strong.get() == 1
+            && Self::is_alive(this)
+            && !this_thread(|collector| collector.searching.get())
     }
 }
 

@@ -12,17 +12,23 @@
 //! at once: a large live structure that is touched again and again is walked through once
 //! each time, not twice.
 //!
-//! Nothing but marks and numbers is written, and they mean nothing outside of a search. So a panic
-//! in somebody's `Trace` changes nothing. In the first step its object is *passed over*: what it
-//! holds then counts as held from outside. In the second, where its references are already
-//! counted, the whole search is given up: no garbage was found, this time.
+//! # Panics
+//!
+//! Nothing but marks and numbers is written, and they mean nothing outside of a search. So when
+//! somebody's `Trace` panics, there is nothing to undo. But the program's panic hook has run, which is anybody's
+//! code, and may have cloned and dropped pointers: nothing that was counted holds any more. So
+//! the search begins anew, and *passes over* the object that panicked: it looks at it no more, and what that
+//! holds counts as held from outside. While a search goes on, no memory goes: what dies waits (see
+//! `death`), and nobody gets a value out or an exclusive reference (see [`Gc::get_mut`](super::Gc::get_mut)).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::slice;
 
+use super::death::{DEEPEST, ROUNDS};
 use super::header::{self, Header, Mark};
+use super::suspects::Suspects;
+use super::thread::Collector;
 use crate::trace::Tracer;
 
 /// The number of an object that is alive, and whose references were followed. No count gets there
@@ -43,19 +49,75 @@ pub(super) struct Search {
     roots: Vec<NonNull<Header>>,
     /// Alive, and to be followed.
     pending: Vec<NonNull<Header>>,
+    /// Whose `Trace` runs, or ran last.
+    looked_into: Option<NonNull<Header>>,
     passed_over: Vec<NonNull<Header>>,
-    /// What panicked.
+    /// What panicked, and how.
     pub(super) panics: Vec<(&'static str, Box<dyn Any + Send>)>,
 }
 
 impl Search {
-    /// Searches from these suspects, and says how many objects were visited.
-    ///
-    /// # Safety
-    ///
-    /// The suspects are alive, the mark is new, and no `Gc` is made or dropped meanwhile.
-    pub(super) unsafe fn run(&mut self, mark: Mark, suspects: &[NonNull<Header>]) -> usize {
-        self.mark = mark;
+    /// Searches from this thread's suspects, and says how many objects it visited. Afterwards they
+    /// are suspects no more, but for those of which nothing became known.
+    pub(super) fn run(&mut self, collector: &Collector) -> usize {
+        let nesting = collector.nesting.replace(DEEPEST);
+        collector.searching.set(true);
+        let mut visited = 0;
+        for _ in 0..ROUNDS {
+            self.mark = collector.mark.get().next();
+            collector.mark.set(self.mark);
+            match catch_unwind(AssertUnwindSafe(|| self.search(&collector.suspects))) {
+                Ok(count) => {
+                    visited = count;
+                    collector.suspects.clear();
+                    break;
+                }
+                Err(payload) => self.begin_anew(payload, &collector.suspects),
+            }
+        }
+        collector.searching.set(false);
+        collector.nesting.set(nesting);
+        for object in self.passed_over.drain(..) {
+            // SAFETY: no memory went since it was visited.
+            let header = unsafe { object.as_ref() };
+            header.mark.set(Mark::NEW);
+            if header.strong.get() > 0 {
+                // SAFETY: alive, and no suspect, as it was passed over.
+                unsafe { collector.suspects.add(object) };
+            }
+        }
+        visited
+    }
+
+    /// What is held only by itself.
+    pub(super) fn garbage(&self) -> &[NonNull<Header>] {
+        &self.visited
+    }
+
+    /// Forgets all but some memory.
+    pub(super) fn reset(&mut self) {
+        for list in [&mut self.visited, &mut self.roots, &mut self.pending, self.tracer.found()] {
+            list.clear();
+            if list.capacity() > KEPT {
+                list.shrink_to(KEPT);
+            }
+        }
+    }
+
+    /// After a panic.
+    #[cold]
+    fn begin_anew(&mut self, payload: Box<dyn Any + Send>, suspects: &Suspects) {
+        self.reset();
+        let object = self.looked_into.expect("only `Trace` panics");
+        // SAFETY: no memory goes while a search goes on.
+        let header = unsafe { object.as_ref() };
+        header.mark.set(Mark::PASSED_OVER);
+        self.passed_over.push(object);
+        self.panics.push((header.name(), payload));
+        suspects.restore();
+    }
+
+    fn search(&mut self, suspects: &Suspects) -> usize {
         self.count(suspects);
         let visited = self.visited.len();
         if self.spread() {
@@ -69,58 +131,29 @@ impl Search {
         visited
     }
 
-    /// What is held only by itself.
-    pub(super) fn garbage(&self) -> &[NonNull<Header>] {
-        &self.visited
-    }
-
-    /// What to suspect again, as nothing is known of it.
-    pub(super) fn undecided(&mut self) -> impl Iterator<Item = NonNull<Header>> {
-        self.passed_over.drain(..)
-    }
-
-    /// Forgets all but some memory.
-    pub(super) fn reset(&mut self) {
-        for list in [&mut self.visited, &mut self.roots, &mut self.pending, self.tracer.found()] {
-            list.clear();
-            if list.capacity() > KEPT {
-                list.shrink_to(KEPT);
-            }
-        }
-        debug_assert!(self.passed_over.is_empty() && self.panics.is_empty(), "both were taken");
-    }
-
-    fn count(&mut self, suspects: &[NonNull<Header>]) {
-        let mut suspects = suspects.iter();
+    fn count(&mut self, suspects: &Suspects) {
+        let Self { mark, tracer, visited, roots, looked_into, .. } = self;
         let mut next = 0;
-        // Both survive a panic, and the rest is counted.
-        while let Err(payload) =
-            catch_unwind(AssertUnwindSafe(|| self.count_on(&mut suspects, &mut next)))
-        {
-            self.tracer.found().clear();
-            let object = self.visited.swap_remove(next);
-            // SAFETY: visited, hence alive.
-            let header = unsafe { object.as_ref() };
-            header.mark.set(Mark::PASSED_OVER);
-            self.passed_over.push(object);
-            self.panics.push((header.name(), payload));
-        }
-    }
-
-    /// Visits everything from the `next` of those discovered on, then from the suspects.
-    fn count_on(&mut self, suspects: &mut slice::Iter<'_, NonNull<Header>>, next: &mut usize) {
-        let Self { mark, tracer, visited, roots, .. } = self;
-        loop {
-            while let Some(&object) = visited.get(*next) {
+        for place in 0..suspects.len() {
+            let suspect = suspects.get(place);
+            // SAFETY: what dies leaves the list, and nothing dies now.
+            let header = unsafe { suspect.as_ref() };
+            if header.mark.get() != Mark::SUSPECT {
+                continue; // Reached from another.
+            }
+            header.visit(*mark, 0);
+            visited.push(suspect);
+            roots.push(suspect);
+            while let Some(&object) = visited.get(next) {
+                next += 1;
+                *looked_into = Some(object);
                 // SAFETY: alive, as a suspect, or as what a living object holds.
                 unsafe { header::trace(object, tracer) };
-                *next += 1;
                 for &found in tracer.found().iter() {
                     // SAFETY: alive, as a living object holds it.
                     let header = unsafe { found.as_ref() };
                     if header.mark.get() == *mark {
                         // More than were counted would be a wrong `Trace`: the object stays.
-                        debug_assert_ne!(header.number.get(), 0, "`Trace` finds no `Gc` twice");
                         header.number.set(header.number.get().wrapping_sub(1));
                     } else if header.mark.get().can_be_visited() {
                         header.visit(*mark, 1);
@@ -129,35 +162,12 @@ impl Search {
                 }
                 tracer.found().clear();
             }
-            let Some(&suspect) = suspects.next() else { return };
-            // SAFETY: alive (the contract of `run`).
-            let header = unsafe { suspect.as_ref() };
-            if header.mark.get() == Mark::SUSPECT {
-                header.visit(*mark, 0);
-                visited.push(suspect);
-                roots.push(suspect);
-            }
         }
     }
 
-    /// Gives every object that is alive a number other than 0. False: there is no garbage.
+    /// Gives every object that is alive a number other than 0. False: all of them are.
     fn spread(&mut self) -> bool {
-        match catch_unwind(AssertUnwindSafe(|| self.spread_out())) {
-            Ok(is_garbage) => is_garbage,
-            Err(payload) => {
-                self.panics.push(("an object", payload));
-                let mark = self.mark;
-                // SAFETY: visited, hence alive.
-                let of_this = |root: &NonNull<Header>| unsafe { root.as_ref() }.mark.get() == mark;
-                // The others were passed over already.
-                self.passed_over.extend(self.roots.drain(..).filter(of_this));
-                false
-            }
-        }
-    }
-
-    fn spread_out(&mut self) -> bool {
-        let Self { mark, tracer, visited, roots, pending, .. } = self;
+        let Self { mark, tracer, visited, roots, pending, looked_into, .. } = self;
         let mut roots = roots.iter().peekable();
         for &object in visited.iter() {
             // SAFETY: visited, hence alive.
@@ -171,9 +181,10 @@ impl Search {
                 // SAFETY: as above.
                 while roots.next_if(|root| unsafe { root.as_ref() }.number.get() != 0).is_some() {}
                 if roots.peek().is_none() {
-                    // All that was visited is reached from what is alive.
+                    // All that was visited can be reached from what is alive.
                     return false;
                 }
+                *looked_into = Some(object);
                 // SAFETY: as above.
                 unsafe { header::trace(object, tracer) };
                 for &found in tracer.found().iter() {

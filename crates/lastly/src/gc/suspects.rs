@@ -30,7 +30,8 @@ impl Suspects {
     ///
     /// # Safety
     ///
-    /// The object is alive, and leaves the list before its memory goes.
+    /// The object is alive, and leaves the list before its memory goes: by [`remove`](Self::remove)
+    /// if it is marked as a suspect, and if a search has marked it otherwise, at its end.
     #[inline]
     pub(super) unsafe fn add(&self, object: NonNull<Header>) -> usize {
         // SAFETY: this function's contract.
@@ -59,18 +60,37 @@ impl Suspects {
         });
     }
 
-    /// All of them. They stay marked; what visits them changes that.
-    pub(super) fn take(&self) -> Vec<NonNull<Header>> {
-        self.with(std::mem::take)
+    /// The suspect at a place below [`len`](Self::len).
+    #[inline]
+    pub(super) fn get(&self, place: usize) -> NonNull<Header> {
+        self.with(|list| list[place])
     }
 
-    /// Gives the list of [`take`](Self::take) back, emptied, so that its memory is used again.
-    pub(super) fn give_back(&self, mut emptied: Vec<NonNull<Header>>) {
-        emptied.clear();
+    /// Suspects nobody any more. Whoever calls this has changed the marks of all.
+    pub(super) fn clear(&self) {
+        self.with(Vec::clear);
+    }
+
+    /// Makes suspects again of those that a search has visited, but for those that it passed over.
+    /// Since then some may have been added again, and some may have died, but not gone.
+    #[cold]
+    pub(super) fn restore(&self) {
+        // SAFETY: the memory of those that died is still there (the contract of `add`).
+        let header = |object: &NonNull<Header>| unsafe { object.as_ref() };
         self.with(|list| {
-            if list.is_empty() {
-                *list = emptied;
-            }
+            list.retain(|object| header(object).mark.get() != Mark::PASSED_OVER);
+            list.iter().for_each(|object| header(object).mark.set(Mark::NEW));
+            let mut place = 0;
+            list.retain(|object| {
+                let header = header(object);
+                if header.strong.get() == 0 || header.mark.get() == Mark::SUSPECT {
+                    return false;
+                }
+                header.mark.set(Mark::SUSPECT);
+                header.number.set(place);
+                place += 1;
+                true
+            });
         });
     }
 

@@ -31,7 +31,9 @@ pub(crate) struct Collector {
     pub(super) due: RefCell<Vec<Due>>,
     /// Somebody called `collect` too deep inside of others.
     pub(super) put_off: Cell<bool>,
-    /// The last collection's.
+    /// Whether a search goes on.
+    pub(super) searching: Cell<bool>,
+    /// The last search's.
     pub(super) mark: Cell<Mark>,
     /// One that was used, for its memory.
     pub(super) search: Cell<Option<Box<Search>>>,
@@ -93,6 +95,7 @@ impl Collector {
             dropping: Cell::new(0),
             due: RefCell::new(Vec::new()),
             put_off: Cell::new(false),
+            searching: Cell::new(false),
             mark: Cell::new(Mark::NEW),
             search: Cell::new(None),
             statistics: Cell::new(Statistics::new()),

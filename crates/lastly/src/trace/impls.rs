@@ -10,31 +10,33 @@
 //!
 //! # In the middle of a change
 //!
-//! A collection begins inside of somebody's code: where a `Gc` is dropped. That may be a closure
-//! called by [`Vec::retain`], or the `Ord` of a key that is put into a map, and the container is
-//! then in no state to be looked into. It is not looked into:
+//! A collection begins inside of somebody's code: where a `Gc` is dropped, or `collect` is called.
+//! That may be a closure called by [`Vec::retain`], or the `Ord` of a key that is put into a map,
+//! and the container is then in no state to be looked into. It is not looked into:
 //!
 //! - Whoever changes a container has it by `&mut`, and the compiler knows of no other way to it in
 //!   the meantime. The search for garbage begins at objects that it has by pointers, without
 //!   asking the compiler; so it must not come to that container from there.
-//! - From a value that a `Gc` points to, a `&mut` to a part of it is got in these ways only: by
-//!   [`RefCell::borrow_mut`](std::cell::RefCell::borrow_mut), or by the guard of a lock. `trace` asks both before it looks: they are *taken*, and it passes over them. Or by
-//!   [`Gc::get_mut`](crate::Gc::get_mut) on the only pointer. That object is no suspect then; and its pointer is itself
-//!   borrowed by `&mut`, so it lies on the stack, where no search goes, or in an object that can not
-//!   be looked into there, for the same reasons.
+//! - From a value that a `Gc` points to, a `&mut` to a part of it is got in two ways only. One is
+//!   [`RefCell::borrow_mut`](std::cell::RefCell::borrow_mut) or the guard of a lock: `trace` asks
+//!   these before it looks, and passes over what is taken. The other is
+//!   [`Gc::get_mut`](crate::Gc::get_mut) on the only pointer. That object is no suspect then; and
+//!   the pointer is itself borrowed by `&mut`, so it lies on the stack, where no search goes, or in
+//!   an object that cannot be looked into there, for the same reasons.
 //! - A value that is being dropped is no longer pointed to, or its object is dead.
-//! - A [`Cell`](std::cell::Cell) is changed through `&`. But its methods run nobody's code while they change it, only before
-//!   and after. And while it is looked into, nobody sets it: that is the contract of
-//!   [`Trace`](super::Trace), and only what is written by hand can break it.
+//! - A [`Cell`](std::cell::Cell) is changed through `&`. But its methods run nobody's code while
+//!   they change it, only before and after. And while it is looked into, nobody sets it: that is
+//!   the contract of [`Trace`](super::Trace), and only what is written by hand can break it.
 //! - A [`OnceCell`](std::cell::OnceCell) is empty until the code that makes its value has returned.
 //!
-//! `unsafe` code of the user's that gives out `&mut` in some other way (from an `UnsafeCell`) must
-//! not let `trace` look there: only code as `unsafe`, an own `Trace`, could do so.
+//! A user's `unsafe` code that gives out `&mut` in another way, from an `UnsafeCell`, must not let
+//! `trace` look there; only another piece of `unsafe`, a `Trace` by hand, could do so.
 //!
 //! # Leaves
 //!
-//! What holds its content in place may hold something unsized, and `is_leaf` cannot be asked of that. Then it is a leaf
-//! if its content needs no `Drop`: what owns a `Gc` does.
+//! What holds one content in place may hold something unsized, which cannot be asked whether it
+//! is a leaf: traits that can be made into objects have no such functions. It is taken for one if
+//! it needs no `Drop`, as what owns a `Gc` does.
 
 mod cells;
 mod containers;

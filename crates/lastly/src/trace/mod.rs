@@ -33,9 +33,9 @@ use crate::gc::Header;
 /// costs a leak if that is part of a cycle, and nothing worse.
 ///
 /// It is implemented for the standard library's values, containers, cells and boxes. **Not looked
-/// into** are `Rc`, `Arc`, references and raw pointers (what they point to may be
-/// somebody else's too), a `RefCell` that is mutably borrowed at that moment, and a lock that is
-/// taken.
+/// into** are `Rc`, `Arc`, references and raw pointers (what they point to may be somebody else's
+/// too), channels and lazy cells (they do not show what they hold), a `RefCell` that is mutably
+/// borrowed at that moment, and a lock that is taken.
 ///
 /// # Safety
 ///
@@ -48,7 +48,7 @@ use crate::gc::Header;
 ///
 /// Within one collection, it must find the same each time. It must not create, clone, or drop a
 /// `Gc`, nor change anything that might be looked into just then: a [`Cell`](std::cell::Cell) is looked into where it
-/// lies. It may panic: then the value is taken to own nothing, for this time. But it must not use
+/// lies. It may panic: then the object is taken to own nothing, for this time. But it must not use
 /// the value after that (in a guard's `Drop`, say): the panic hook is anybody's code.
 ///
 /// [`is_leaf`](Self::is_leaf) must always say the same. Where it says `true` of what does own a

@@ -1,6 +1,6 @@
-//! What `Trace` and its derive refuse. Each is a test that does not compile, beside a twin that does, so that
-//! none fails for another reason than it should. (The words of the derive's own errors are tested
-//! there.)
+//! What `Trace` and its derive refuse. Each is a test that does not compile, beside a twin that
+//! does, so that none fails for another reason than it should. (The words of the derive's own
+//! errors are tested there.)
 
 /// Only what the collector can look into can be in a `Gc`.
 ///

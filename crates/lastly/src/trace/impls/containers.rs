@@ -90,7 +90,7 @@ macro_rules! collections {
 
             #[inline]
             fn is_leaf_within(depth: u32) -> bool {
-                depth > 0 $(&& $parameter::is_leaf_within(depth - 1))*
+                depth > 0 $(&& $parameter::is_leaf_within(depth - 1))* $(&& !may_own::<$other>())?
             }
         }
     )*};

@@ -45,7 +45,8 @@ leaves! {
     num::NonZeroU8, num::NonZeroU16, num::NonZeroU32, num::NonZeroU64, num::NonZeroU128,
     num::NonZeroUsize,
     num::FpCategory, num::IntErrorKind,
-    Ordering, Infallible, TypeId, ops::RangeFull, {T: ?Sized} PhantomData<T>, PhantomPinned, {T} Discriminant<T>,
+    Ordering, Infallible, TypeId, ops::RangeFull,
+    {T: ?Sized} PhantomData<T>, PhantomPinned, {T} Discriminant<T>,
     String, CString, OsString, PathBuf,
 }
 
@@ -64,7 +65,8 @@ unsized_leaves! { str, CStr, OsStr, Path }
 
 // What is only pointed to is somebody else's.
 leaves! {
-    {T: ?Sized} &T, {T: ?Sized} &mut T, {T: ?Sized} *const T, {T: ?Sized} *mut T, {T: ?Sized} NonNull<T>,
+    {T: ?Sized} &T, {T: ?Sized} &mut T,
+    {T: ?Sized} *const T, {T: ?Sized} *mut T, {T: ?Sized} NonNull<T>,
 }
 
 // What is shared may be found in several ways, and would be counted several times.
@@ -106,8 +108,8 @@ leaves! {
     net::IpAddr, net::Ipv4Addr, net::Ipv6Addr,
     net::SocketAddr, net::SocketAddrV4, net::SocketAddrV6,
     net::TcpListener, net::TcpStream, net::UdpSocket, net::Shutdown,
-    fs::DirBuilder, fs::DirEntry, fs::File, fs::FileTimes, fs::FileType, fs::Metadata, fs::OpenOptions,
-    fs::Permissions, fs::ReadDir,
+    fs::DirBuilder, fs::DirEntry, fs::File, fs::FileTimes, fs::FileType, fs::Metadata,
+    fs::OpenOptions, fs::Permissions, fs::ReadDir,
     io::Empty, io::ErrorKind, io::Repeat, io::SeekFrom, io::Sink, io::Stderr, io::Stdin, io::Stdout,
     process::Child, process::ChildStderr, process::ChildStdin, process::ChildStdout,
     process::ExitCode, process::ExitStatus, process::Output, process::Stdio,

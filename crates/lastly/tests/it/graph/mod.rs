@@ -9,9 +9,11 @@ mod steps;
 
 use lastly::{collector, report};
 
-use model::{Model, model, set_model};
-use perform::{attempt_drop, check_counts, perform, real};
-use real::{Fuse, Pointer};
+use model::{Model, Owner, model, set_model};
+#[allow(unused_imports, reason = "used by the fuzzer")]
+pub(crate) use perform::message;
+use perform::{Handle, Real, attempt_drop, check_counts, collect_now, perform, real};
+use real::{Fuse, Pointer, Ref};
 pub(crate) use steps::{STEP, Step};
 
 /// The reports have to come here while programs run.
@@ -25,29 +27,36 @@ pub(crate) fn record_reports() {
 
 /// Runs a program, and what is left of it to its end. Panics if something was not as it should be.
 pub(crate) fn run(steps: &[Step]) {
-    begin();
-    for step in steps {
-        perform(step, None);
-        settle(|| format!("after {step:?}"));
-    }
+    begin(steps);
     end();
     set_model(None);
 }
 
-fn begin() {
-    set_model(Some(Model::new(2_000)));
+/// Runs a program, and leaves to the end of the thread what it made.
+#[cfg(test)]
+fn run_and_leave(steps: &[Step]) {
+    begin(steps);
+    let_go();
+    settle(|| "when all is let go".to_owned());
+    model(Model::thread_ends);
+}
+
+fn begin(steps: &[Step]) {
+    set_model(Some(Model::new(1_000 + 20 * steps.len())));
     collector::set_threshold(1_000);
+    for step in steps {
+        perform(step, None);
+        settle(|| format!("after {step:?}"));
+    }
 }
 
 fn settle(when: impl FnOnce() -> String) {
     check_counts();
-    let is_alive = |(at, it): (usize, &Option<perform::Handle>)| {
-        it.as_ref().map(|it| (at, it.is_alive()))
-    };
     real(|real| {
         real.handles.retain(Option::is_some);
-        let handles: Vec<_> = real.finalizers.iter().enumerate().filter_map(is_alive).collect();
-        model(|it| it.check_handles(&handles));
+        let handles = real.finalizers.iter().map(|it| it.as_ref().map(Handle::is_alive));
+        let are_alive: Vec<_> = handles.collect();
+        model(|it| it.check_handles(&are_alive));
     });
     model(|it| it.settle(collector::statistics(), collector::threshold()));
     if let Some(Some(failure)) = model(Model::failure) {
@@ -63,16 +72,12 @@ fn end() {
     collector::set_threshold(usize::MAX);
     model(|it| it.never = true);
     for _ in 0..100 {
-        let all = real(|real| (std::mem::take(&mut real.handles), std::mem::take(&mut real.unwrapped), std::mem::take(&mut real.pauses)));
-        let Some((handles, unwrapped, pauses)) = all else { return };
-        model(|it| it.paused = 0);
-        drop(pauses);
-        handles.into_iter().for_each(attempt_drop);
-        unwrapped.into_iter().for_each(attempt_drop);
+        let_go();
         reveal();
-        let nothing = perform::collect_now() == 0;
+        let is_nothing = collect_now() == 0;
         settle(|| "at the end".to_owned());
-        if nothing && real(|real| real.handles.is_empty() && real.unwrapped.is_empty()) == Some(true) {
+        let is_free = |real: &mut Real| real.handles.is_empty() && real.unwrapped.is_empty();
+        if is_nothing && real(is_free) == Some(true) {
             break;
         }
     }
@@ -81,16 +86,28 @@ fn end() {
     settle(|| "at the very end".to_owned());
 }
 
+/// Gives up what the program holds.
+fn let_go() {
+    let take = |real: &mut Real| {
+        let Real { handles, unwrapped, pauses, .. } = real;
+        (std::mem::take(handles), std::mem::take(unwrapped), std::mem::take(pauses))
+    };
+    let Some((handles, unwrapped, pauses)) = real(take) else { return };
+    model(|it| it.paused = 0);
+    drop(pauses);
+    handles.into_iter().for_each(attempt_drop);
+    unwrapped.into_iter().for_each(attempt_drop);
+}
+
 /// Takes away what keeps a collection from finding all there is.
 fn reveal() {
     let all = real(|real| real.weaks.len()).unwrap_or(0);
     for id in 0..all {
         let found = real(|real| real.weaks[id].as_ref().and_then(|it| it.upgrade())).flatten();
         let Some(pointer) = found else { continue };
-        let its = real::Ref::new(pointer, id, model::Owner::Root);
+        let its = Ref::new(pointer, id, Owner::Root);
         if let Pointer::Rough(rough) = its.pointer() {
             rough.fuse.set(Fuse::Whole);
-            model(|it| it.spoil(id, false));
         }
         let hidden = its.pointer().body().map(|it| it.hidden.take());
         attempt_drop(hidden);

@@ -6,7 +6,7 @@ use std::thread::panicking;
 
 use lastly::{Gc, Trace, Tracer, Weak, unsize};
 
-use super::model::{Owner, Whose, model};
+use super::model::{Owner, model};
 use super::perform::{message, value_drops};
 use super::steps::{Act, Kind};
 
@@ -93,7 +93,6 @@ macro_rules! each {
         }
     };
 }
-
 
 impl Pointer {
     pub(crate) fn new(kind: Kind, body: Body) -> Self {
@@ -242,24 +241,20 @@ vertex!(Leaf, 0);
 // SAFETY: finds what the derived implementation of its body does, or less.
 unsafe impl Trace for Rough {
     fn trace(&self, tracer: &mut Tracer) {
-        let burns = match self.fuse.get() {
+        match self.fuse.get() {
             Fuse::Whole => return self.body.trace(tracer),
-            Fuse::Blown => false,
-            Fuse::Burns(0) => true,
+            Fuse::Blown => {}
+            Fuse::Burns(0) => self.fuse.set(Fuse::Whole),
             Fuse::Burns(times) => {
                 self.fuse.set(Fuse::Burns(times - 1));
                 return self.body.trace(tracer);
             }
-        };
-        if burns {
-            self.fuse.set(Fuse::Whole);
-            model(|it| it.surprise());
         }
         // Having found something already.
         if let Ok(edges) = self.body.edges.try_borrow() {
             edges.iter().take(1).for_each(|edge| edge.trace(tracer));
         }
-        model(|it| it.raise(Whose::Trace));
+        model(|it| it.surprise());
         resume_unwind(Box::new("trace"));
     }
 }
