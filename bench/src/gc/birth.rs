@@ -27,15 +27,18 @@ pub(crate) fn table(effort: &Effort) {
     println!();
 }
 
+#[inline(never)]
 pub(crate) fn leaf<H: Heap>(budget: u64) -> f64 {
     let words = black_box((1, 2));
     time(budget, || _ = black_box(&H::leaf(words)))
 }
 
+#[inline(never)]
 pub(crate) fn node<H: Heap>(budget: u64) -> f64 {
     time(budget, || _ = black_box(&H::node()))
 }
 
+#[inline(never)]
 pub(crate) fn clone<H: Heap>(budget: u64) -> f64 {
     let (node, next) = (H::node(), H::node());
     H::point(&node, Some(next));

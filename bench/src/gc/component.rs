@@ -48,6 +48,7 @@ pub(crate) fn table(effort: &Effort) -> Vec<table::Group> {
 }
 
 /// Milliseconds per collection.
+#[inline(never)]
 pub(crate) fn run<H: Heap>(nodes: u64, shuffled: bool, inner: bool) -> f64 {
     H::only_when_told();
     let held = component::<H>(nodes as usize, shuffled);

@@ -42,6 +42,7 @@ fn curve(
 
 /// Nanoseconds for a collection of so many cycles. Making them is not measured; so those that collect
 /// meanwhile, whatever they are told, have no figure.
+#[inline(never)]
 pub(crate) fn suspects<H: Heap>(budget: u64, suspects: u64) -> f64 {
     if !H::only_when_told() {
         return f64::NAN;

@@ -69,6 +69,7 @@ fn print(live: u64, figures: &Figures, holding: &[usize]) {
 }
 
 /// Nanoseconds for a cycle; not a number if the contender, left to itself, collects none.
+#[inline(never)]
 pub(crate) fn plain<H: Heap>(budget: u64, alive: u64, per: u64) -> f64 {
     let by_itself = per == 0;
     let per_batch = if by_itself { 1_000 } else { per };

@@ -39,7 +39,7 @@ pub(crate) fn table(effort: &Effort) -> Vec<table::Group> {
     }
     println!();
     let bars = figures[1][..ALL.len()].iter().copied();
-    vec![table::group("the same with a finalizer on each object", "ns", bars)]
+    vec![table::group("a 2-cycle with a finalizer on each object", "ns", bars)]
 }
 
 /// What finalizers are made of.
@@ -52,6 +52,7 @@ fn by(contender: &Contender) -> &'static str {
     }
 }
 
+#[inline(never)]
 pub(crate) fn hooked<H: Heap>(budget: u64, per: u64) -> f64 {
     measure::<H>(budget, per, |number| {
         let [first, second] = [number, number + 1].map(|number| H::hooked(Hook::new(number)));
@@ -64,6 +65,7 @@ pub(crate) fn hooked<H: Heap>(budget: u64, per: u64) -> f64 {
     })
 }
 
+#[inline(never)]
 pub(crate) fn finalized<F: Finalized>(budget: u64, per: u64) -> f64 {
     measure::<F::Heap>(budget, per, |number| {
         let (first, second) = (F::node(), F::node());

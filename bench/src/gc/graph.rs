@@ -85,6 +85,7 @@ fn measure(effort: &Effort, rows: &[Row], pool: u64) -> Vec<Figures> {
     figures.iter().zip(counts).map(|(all, [most, left])| [median(all), most, left]).collect()
 }
 
+#[inline(never)]
 pub(crate) fn run<H: Heap>(pool: u64, operations: u64, every: u64) -> Vec<f64> {
     let mut random = Rng::with_seed(SEED);
     let mut held: Vec<H::Vertex> = (0..pool).map(|_| H::vertex()).collect();

@@ -96,24 +96,23 @@ fn arm(shape: &Shape<'_>, tracer: &Ident) -> TokenStream {
     quote! { Self #variant { #fields } => { #visits } }
 }
 
-/// `is_leaf_within`: whether all parts are leaves.
+/// `is_leaf`: whether all parts are leaves.
 ///
 /// The last field of a struct may be unsized, and then cannot be asked. No macro can see whether it
 /// is, but the compiler can: `<__LastlyPart<F>>::__LASTLY_LEAF` is the inherent constant where
 /// `F: Trace + Sized`, and else the trait's. So it also leaves it to `trace` alone to complain of a
 /// field without `Trace`.
 fn ask(shapes: &[Shape<'_>]) -> TokenStream {
-    let depth = ours("__lastly_depth", Span::call_site());
     let mut types = shapes.iter().flat_map(Shape::parts).map(|part| part.ty).peekable();
     let (helper, answer) = if types.peek().is_some() {
         let types = types.map(|ty| quiet(quote! { #ty }));
-        (helper(), quote! { #((<__LastlyPart<#types>>::__LASTLY_LEAF)(#depth))&&* })
+        (helper(), quote! { #((<__LastlyPart<#types>>::__LASTLY_LEAF)())&&* })
     } else {
         (TokenStream::new(), quote! { true })
     };
     quote! {
         #[inline]
-        fn is_leaf_within(#depth: ::core::primitive::u32) -> ::core::primitive::bool {
+        fn is_leaf() -> ::core::primitive::bool {
             #helper
             #answer
         }
@@ -122,15 +121,15 @@ fn ask(shapes: &[Shape<'_>]) -> TokenStream {
 
 fn helper() -> TokenStream {
     let ask = quote! {
-        const __LASTLY_LEAF: fn(::core::primitive::u32) -> ::core::primitive::bool
+        const __LASTLY_LEAF: fn() -> ::core::primitive::bool
     };
     quote! {
         struct __LastlyPart<F: ?::core::marker::Sized>(*const F);
         impl<F: ::lastly::Trace> __LastlyPart<F> {
-            #ask = <F as ::lastly::Trace>::is_leaf_within;
+            #ask = <F as ::lastly::Trace>::is_leaf;
         }
         trait __LastlyUnknown {
-            #ask = |_| false;
+            #ask = || false;
         }
         impl<F: ?::core::marker::Sized> __LastlyUnknown for __LastlyPart<F> {}
     }

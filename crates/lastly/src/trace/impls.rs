@@ -34,9 +34,9 @@
 //!
 //! # Leaves
 //!
-//! What holds one content in place may hold something unsized, which cannot be asked whether it
-//! is a leaf: traits that can be made into objects have no such functions. It is taken for one if
-//! it needs no `Drop`, as what owns a `Gc` does.
+//! Contents in place are asked whether they are leaves. What is behind a pointer, or may be unsized, is
+//! not: a type may own a `Vec` of itself, and asking would have no end; and what is unsized has no such
+//! function. That is taken for a leaf if it needs no `Drop`, as what owns a `Gc` does.
 
 mod cells;
 mod containers;

@@ -63,36 +63,15 @@ pub unsafe trait Trace {
     fn trace(&self, tracer: &mut Tracer);
 
     /// Whether no value of this type can ever own a `Gc`. Such *leaves* cost the collector nothing:
-    /// they are never suspects, and never looked into.
-    ///
-    /// To say so by hand, write [`is_leaf_within`](Self::is_leaf_within).
+    /// they are never suspects, and never looked into. `false` is always right.
     #[must_use]
     fn is_leaf() -> bool
     where
         Self: Sized,
     {
-        Self::is_leaf_within(CONTAINERS)
-    }
-
-    /// [`is_leaf`](Self::is_leaf), to be found out by going into so many containers, each within the
-    /// one before. There must be an end to it, as a type may own a `Vec` of itself.
-    ///
-    /// A type that knows says so; one that depends on its parts asks them, and passes `depth` on.
-    /// Only if it holds them by a pointer of its own, as a container does, it passes on one less,
-    /// and at 0 says `false`. `false` is always right.
-    #[must_use]
-    fn is_leaf_within(depth: u32) -> bool
-    where
-        Self: Sized,
-    {
-        let _ = depth;
         false
     }
 }
-
-/// Into how many containers, each within the one before, a type is followed to see whether it is a
-/// leaf.
-const CONTAINERS: u32 = 6;
 
 /// What [`Trace`] tells the collector: the objects that a value holds.
 ///

@@ -19,7 +19,7 @@ unsafe impl<T: Trace + ?Sized> Trace for Cell<T> {
     }
 
     #[inline]
-    fn is_leaf_within(_: u32) -> bool {
+    fn is_leaf() -> bool {
         !may_own::<T>()
     }
 }
@@ -36,7 +36,7 @@ unsafe impl<T: Trace + ?Sized> Trace for RefCell<T> {
     }
 
     #[inline]
-    fn is_leaf_within(_: u32) -> bool {
+    fn is_leaf() -> bool {
         !may_own::<T>()
     }
 }
@@ -60,7 +60,7 @@ unsafe impl<T: Trace + ?Sized> Trace for Mutex<T> {
     }
 
     #[inline]
-    fn is_leaf_within(_: u32) -> bool {
+    fn is_leaf() -> bool {
         !may_own::<T>()
     }
 }
@@ -80,7 +80,7 @@ unsafe impl<T: Trace + ?Sized> Trace for RwLock<T> {
     }
 
     #[inline]
-    fn is_leaf_within(_: u32) -> bool {
+    fn is_leaf() -> bool {
         !may_own::<T>()
     }
 }
@@ -97,8 +97,8 @@ macro_rules! once {
             }
 
             #[inline]
-            fn is_leaf_within(depth: u32) -> bool {
-                T::is_leaf_within(depth)
+            fn is_leaf() -> bool {
+                T::is_leaf()
             }
         }
     )*};
@@ -115,7 +115,7 @@ macro_rules! closed {
             fn trace(&self, _: &mut Tracer) {}
 
             #[inline]
-            fn is_leaf_within(_: u32) -> bool {
+            fn is_leaf() -> bool {
                 $(!may_own::<$parameter>())&&*
             }
         }

@@ -27,8 +27,8 @@ macro_rules! in_place {
             }
 
             #[inline]
-            fn is_leaf_within(_depth: u32) -> bool {
-                true $(&& $parameter::is_leaf_within(_depth))*
+            fn is_leaf() -> bool {
+                true $(&& $parameter::is_leaf())*
             }
         }
     )*};
@@ -89,8 +89,8 @@ macro_rules! collections {
             }
 
             #[inline]
-            fn is_leaf_within(depth: u32) -> bool {
-                depth > 0 $(&& $parameter::is_leaf_within(depth - 1))* $(&& !may_own::<$other>())?
+            fn is_leaf() -> bool {
+                !($(may_own::<$parameter>())||*) $(&& !may_own::<$other>())?
             }
         }
     )*};
@@ -127,8 +127,8 @@ unsafe impl<T: Trace, const N: usize> Trace for [T; N] {
     }
 
     #[inline]
-    fn is_leaf_within(depth: u32) -> bool {
-        T::is_leaf_within(depth)
+    fn is_leaf() -> bool {
+        T::is_leaf()
     }
 }
 
@@ -142,8 +142,8 @@ unsafe impl<B: ToOwned<Owned: Trace> + ?Sized> Trace for Cow<'_, B> {
     }
 
     #[inline]
-    fn is_leaf_within(depth: u32) -> bool {
-        B::Owned::is_leaf_within(depth)
+    fn is_leaf() -> bool {
+        B::Owned::is_leaf()
     }
 }
 
@@ -159,7 +159,7 @@ macro_rules! one {
             }
 
             #[inline]
-            fn is_leaf_within(_: u32) -> bool {
+            fn is_leaf() -> bool {
                 !may_own::<T>()
             }
         }

@@ -30,7 +30,7 @@ macro_rules! leaves {
             fn trace(&self, _: &mut Tracer) {}
 
             #[inline]
-            fn is_leaf_within(_: u32) -> bool {
+            fn is_leaf() -> bool {
                 true
             }
         }

@@ -14,7 +14,7 @@ use model::{Model, Owner, model, set_model};
 pub(crate) use perform::message;
 use perform::{Handle, Real, attempt_drop, check_counts, collect_now, perform, real};
 use real::{Fuse, Pointer, Ref};
-pub(crate) use steps::{STEP, Step};
+pub(crate) use steps::Step;
 
 /// The reports have to come here while programs run.
 pub(crate) fn record_reports() {

@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::model::take_model_of;
-use super::steps::Op;
-use super::{STEP, Step, record_reports, run, run_and_leave};
+use super::steps::{Op, STEP};
+use super::{Step, record_reports, run, run_and_leave};
 use crate::Reports;
 
 const CASES: u32 = if cfg!(any(miri, lastly_slow)) { 32 } else { 1_000 };
