@@ -161,10 +161,10 @@ pub fn threshold() -> usize {
 /// Sets how many suspects it takes on this thread for a collection to begin by itself.
 ///
 /// An object is a suspect when one of several references to it is dropped. A collection costs as
-/// much as there is to look at from its suspects. If that was much and in vain (more than four
-/// objects for each suspect that this number allows), the next one waits for more of them: a
-/// large structure that lives, and is touched a thousand times, need not be walked through each
-/// time. 1 (or 0) is a collection at every opportunity, which finds bugs.
+/// much as there is to look at from its suspects. If it looked at more objects in vain than this, the
+/// next one waits for as many suspects: a large structure that lives, and is touched all the
+/// time, need not be walked through each time. 1 (or 0) is a collection at every opportunity, which
+/// finds bugs.
 pub fn set_threshold(suspects: usize) {
     this_thread(|collector| collector.set_threshold(suspects));
 }

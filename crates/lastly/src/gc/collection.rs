@@ -3,8 +3,9 @@
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::slice;
 
-use super::death::{Level, Within, drop_waiting, report_panic};
+use super::death::{Level, Within, drop_waiting, end, report_panic};
 use super::header::{self, Header, Mark};
 use super::search::Search;
 use super::thread::Collector;
@@ -20,8 +21,8 @@ impl Collector {
         };
         let mut search = self.search.take().unwrap_or_default();
         let mut done = self.search(&mut search);
-        for (name, payload) in std::mem::take(&mut search.panics) {
-            report_panic(name, payload);
+        if !search.panics.is_empty() {
+            search.panics.drain(..).for_each(|(name, payload)| report_panic(name, payload));
         }
         self.bury(search.garbage());
         self.record(&done);
@@ -43,8 +44,6 @@ impl Collector {
             let header = unsafe { object.as_ref() };
             // From here on no `Weak` leads there.
             header.mark.set(Mark::DEAD);
-            // The memory of each is held until its value is dropped.
-            header.retain();
             // SAFETY: a `Gc`'s object is this thread's.
             if !unsafe { header.ties().is_empty() } {
                 // SAFETY: as above.
@@ -61,22 +60,14 @@ impl Collector {
         }
         self.dropping.set(self.dropping.get() + 1);
         let mut left = garbage.iter();
-        let drop_values = |left: &mut std::slice::Iter<'_, NonNull<Header>>| {
-            while let Some(&object) = left.as_slice().first() {
-                // SAFETY: marked as dead, so nobody else drops it or looks at it.
-                unsafe { header::drop_value(object) };
-                // SAFETY: held since it was marked.
-                unsafe { header::release(object) };
-                left.next();
-            }
-        };
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop_values(&mut left))) {
-            let Some(&object) = left.next() else { break };
-            // SAFETY: held since it was marked.
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| bury_on(&mut left))) {
+            // That of the last one taken.
+            let object = garbage[garbage.len() - left.len() - 1];
+            // SAFETY: dead, and not buried so far: its memory is held.
             let name = unsafe { object.as_ref() }.name();
+            // SAFETY: its value was dropped, as far as that went.
+            unsafe { buried(object) };
             report_panic(name, payload);
-            // SAFETY: as above.
-            unsafe { header::release(object) };
         }
         if self.nesting.get() == 1 {
             drop_waiting(self, report_panic);
@@ -105,6 +96,32 @@ impl Collector {
         // For its memory; callbacks that collected have run what was due then.
         self.due.replace(due);
         callbacks
+    }
+}
+
+fn bury_on(left: &mut slice::Iter<'_, NonNull<Header>>) {
+    for &object in left {
+        // SAFETY: marked as dead, so nobody else drops the value or looks at it.
+        unsafe { header::drop_value(object) };
+        // SAFETY: the value was dropped just now.
+        unsafe { buried(object) };
+    }
+}
+
+/// The value of a dead object is dropped. If there are still `Gc`s, the last of them ends it.
+///
+/// # Safety
+///
+/// As it says, and this is called once.
+#[inline]
+unsafe fn buried(object: NonNull<Header>) {
+    // SAFETY: all `Gc`s together hold the memory, also when there are none any more: whoever
+    // dropped the last of a dead one has left that to this.
+    let header = unsafe { object.as_ref() };
+    header.mark.set(Mark::BURIED);
+    if header.strong.get() == 0 {
+        // SAFETY: the value is gone, and so is the last `Gc`.
+        unsafe { end(object) };
     }
 }
 

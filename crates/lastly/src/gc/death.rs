@@ -30,8 +30,8 @@ pub(super) const ROUNDS: u32 = 100;
 ///
 /// # Safety
 ///
-/// As it says, and this is called once. A value that died in a collection is left to that; any
-/// other is alive, and not used after this.
+/// As it says, and this is called once. The value is alive, and not used after this; or it was
+/// dropped by a collection.
 #[inline]
 pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     // SAFETY: what a `Gc` points to has a header.
@@ -39,12 +39,12 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     // SAFETY: all `Gc`s together hold the memory until `end`.
     let header = unsafe { object.as_ref() };
     let mark = header.mark.get();
+    if mark == Mark::BURIED {
+        // SAFETY: the value is gone, and so is the last `Gc`.
+        return unsafe { end(object) };
+    }
     if mark == Mark::SUSPECT {
         this_thread(|collector| collector.suspects.remove(header));
-    }
-    if mark == Mark::DEAD {
-        // SAFETY: the value is the collection's.
-        return unsafe { end(object) };
     }
     // Others wait while a search goes on, which may have them in its lists.
     if mark == Mark::LEAF && !needs_drop::<T>() {

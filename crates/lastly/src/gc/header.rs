@@ -45,13 +45,15 @@ impl Mark {
     /// Not visited so far.
     pub(super) const NEW: Self = Self(0);
     /// A count fell to other than zero: part of a cycle that nobody else holds, perhaps.
-    pub(super) const SUSPECT: Self = Self(u32::MAX - 3);
+    pub(super) const SUSPECT: Self = Self(u32::MAX - 4);
     /// Its `Trace` panicked in this collection.
-    pub(super) const PASSED_OVER: Self = Self(u32::MAX - 2);
-    /// Died in a collection; its value is dropped, or about to be.
-    pub(super) const DEAD: Self = Self(u32::MAX - 1);
+    pub(super) const PASSED_OVER: Self = Self(u32::MAX - 3);
     /// Of a type that owns no `Gc`: in no cycle.
-    pub(super) const LEAF: Self = Self(u32::MAX);
+    pub(super) const LEAF: Self = Self(u32::MAX - 2);
+    /// Found to be garbage by a collection, which has yet to drop its value.
+    pub(super) const DEAD: Self = Self(u32::MAX - 1);
+    /// Dead, and its value is dropped: `Gc`s that were kept by a `Drop` hold its memory.
+    pub(super) const BURIED: Self = Self(u32::MAX);
 
     /// The mark of the collection after the one with this mark.
     pub(super) fn next(self) -> Self {
@@ -68,6 +70,11 @@ impl Mark {
     #[inline]
     pub(super) fn can_be_suspected(self) -> bool {
         self < Self::SUSPECT
+    }
+
+    #[inline]
+    pub(super) fn is_dead(self) -> bool {
+        self >= Self::DEAD
     }
 }
 
@@ -190,7 +197,7 @@ impl Header {
 
     #[inline]
     pub(super) fn is_dead(&self) -> bool {
-        self.mark.get() == Mark::DEAD
+        self.mark.get().is_dead()
     }
 
     pub(super) fn name(&self) -> &'static str {

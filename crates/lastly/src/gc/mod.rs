@@ -30,6 +30,7 @@ use std::ptr::{self, NonNull};
 use crate::trace::{Trace, Tracer};
 
 pub(crate) use header::Header;
+pub(crate) use search::Finds;
 pub(crate) use thread::this_thread;
 pub use weak::Weak;
 
@@ -378,8 +379,11 @@ impl<T: ?Sized> Drop for Gc<T> {
         let strong = header.strong.get() - 1;
         header.strong.set(strong);
         if strong == 0 {
-            // SAFETY: this was the last `Gc`, and is not used after this.
-            unsafe { death::last_gone(self.value) };
+            // If the collection has yet to drop the value, it ends the object then.
+            if header.mark.get() != header::Mark::DEAD {
+                // SAFETY: this was the last `Gc`, and is not used after this.
+                unsafe { death::last_gone(self.value) };
+            }
         } else if header.mark.get().can_be_suspected() {
             // SAFETY: other `Gc`s hold the object.
             unsafe { thread::suspect(self.header_pointer()) };
@@ -418,6 +422,6 @@ fn dead(name: &str) -> ! {
 unsafe impl<T: ?Sized> Trace for Gc<T> {
     #[inline]
     fn trace(&self, tracer: &mut Tracer) {
-        tracer.add(self.header_pointer());
+        tracer.finds.add(self.header_pointer());
     }
 }

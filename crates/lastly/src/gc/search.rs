@@ -22,6 +22,7 @@
 //! `death`), and nobody gets a value out or an exclusive reference (see [`Gc::get_mut`](super::Gc::get_mut)).
 
 use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -41,19 +42,69 @@ const KEPT: usize = 1 << 16;
 /// One search, or the memory for one.
 #[derive(Default)]
 pub(super) struct Search {
-    mark: Mark,
     tracer: Tracer,
-    /// What can be reached from the suspects, in the order of discovery; at the end, the garbage.
-    visited: Vec<NonNull<Header>>,
+    /// For its memory.
+    pending: Vec<NonNull<Header>>,
     /// The suspects that no other suspect before them reached.
     roots: Vec<NonNull<Header>>,
-    /// Alive, and to be followed.
-    pending: Vec<NonNull<Header>>,
     /// Whose `Trace` runs, or ran last.
     looked_into: Option<NonNull<Header>>,
     passed_over: Vec<NonNull<Header>>,
     /// What panicked, and how.
     pub(super) panics: Vec<(&'static str, Box<dyn Any + Send>)>,
+}
+
+/// What the references that a `Trace` finds mean to the search.
+#[derive(Default)]
+pub(crate) struct Finds {
+    mark: Mark,
+    is_spreading: bool,
+    /// To how many of those visited there are references that were not found so far.
+    held: usize,
+    /// What to look into: in the first step all that was visited, in the order of discovery; in the
+    /// second what is alive; at the end, the garbage.
+    list: Vec<NonNull<Header>>,
+}
+
+impl Finds {
+    /// A reference was found.
+    #[inline]
+    pub(crate) fn add(&mut self, object: NonNull<Header>) {
+        // SAFETY: alive, as a living object holds it.
+        let header = unsafe { object.as_ref() };
+        if header.mark.get() == self.mark {
+            let number = header.number.get();
+            if !self.is_spreading {
+                // More than were counted would be a wrong `Trace`: the object stays.
+                header.number.set(number.wrapping_sub(1));
+                self.held -= usize::from(number == 1);
+            } else if number != FOLLOWED {
+                self.follow(object);
+            }
+        } else if header.mark.get().can_be_visited() && !self.is_spreading {
+            self.visit(object, 1);
+        }
+    }
+
+    /// The first visit, from so many references.
+    #[inline]
+    fn visit(&mut self, object: NonNull<Header>, found: u32) {
+        // SAFETY: alive, as a suspect, or as what a living object holds.
+        let header = unsafe { object.as_ref() };
+        let left = header.strong.get() - found;
+        header.mark.set(self.mark);
+        header.number.set(left);
+        self.held += usize::from(left > 0);
+        self.list.push(object);
+    }
+
+    /// It is alive.
+    #[inline]
+    fn follow(&mut self, object: NonNull<Header>) {
+        // SAFETY: visited, hence alive.
+        unsafe { object.as_ref() }.number.set(FOLLOWED);
+        self.list.push(object);
+    }
 }
 
 impl Search {
@@ -64,9 +115,9 @@ impl Search {
         collector.searching.set(true);
         let mut visited = 0;
         for _ in 0..ROUNDS {
-            self.mark = collector.mark.get().next();
-            collector.mark.set(self.mark);
-            match catch_unwind(AssertUnwindSafe(|| self.search(&collector.suspects))) {
+            let mark = collector.mark.get().next();
+            collector.mark.set(mark);
+            match catch_unwind(AssertUnwindSafe(|| self.search(mark, &collector.suspects))) {
                 Ok(count) => {
                     visited = count;
                     collector.suspects.clear();
@@ -77,26 +128,34 @@ impl Search {
         }
         collector.searching.set(false);
         collector.nesting.set(nesting);
+        if !self.passed_over.is_empty() {
+            self.suspect_again(&collector.suspects);
+        }
+        visited
+    }
+
+    /// What was passed over, as nothing is known of it.
+    #[cold]
+    fn suspect_again(&mut self, suspects: &Suspects) {
         for object in self.passed_over.drain(..) {
             // SAFETY: no memory went since it was visited.
             let header = unsafe { object.as_ref() };
             header.mark.set(Mark::NEW);
             if header.strong.get() > 0 {
                 // SAFETY: alive, and no suspect, as it was passed over.
-                unsafe { collector.suspects.add(object) };
+                unsafe { suspects.add(object) };
             }
         }
-        visited
     }
 
     /// What is held only by itself.
     pub(super) fn garbage(&self) -> &[NonNull<Header>] {
-        &self.visited
+        &self.tracer.finds.list
     }
 
     /// Forgets all but some memory.
     pub(super) fn reset(&mut self) {
-        for list in [&mut self.visited, &mut self.roots, &mut self.pending, self.tracer.found()] {
+        for list in [&mut self.pending, &mut self.roots, &mut self.tracer.finds.list] {
             list.clear();
             if list.capacity() > KEPT {
                 list.shrink_to(KEPT);
@@ -117,96 +176,66 @@ impl Search {
         suspects.restore();
     }
 
-    fn search(&mut self, suspects: &Suspects) -> usize {
+    fn search(&mut self, mark: Mark, suspects: &Suspects) -> usize {
+        let finds = &mut self.tracer.finds;
+        (finds.mark, finds.is_spreading, finds.held) = (mark, false, 0);
         self.count(suspects);
-        let visited = self.visited.len();
-        if self.spread() {
-            self.visited.retain(|object| {
-                // SAFETY: visited, hence alive.
-                unsafe { object.as_ref() }.number.get() == 0
-            });
-        } else {
-            self.visited.clear();
+        let visited = self.tracer.finds.list.len();
+        if self.tracer.finds.held > 0 {
+            self.spread();
         }
         visited
     }
 
+    /// Visits what can be reached.
     fn count(&mut self, suspects: &Suspects) {
-        let Self { mark, tracer, visited, roots, looked_into, .. } = self;
+        let Self { tracer, roots, looked_into, .. } = self;
         let mut next = 0;
         for place in 0..suspects.len() {
             let suspect = suspects.get(place);
             // SAFETY: what dies leaves the list, and nothing dies now.
-            let header = unsafe { suspect.as_ref() };
-            if header.mark.get() != Mark::SUSPECT {
+            if unsafe { suspect.as_ref() }.mark.get() != Mark::SUSPECT {
                 continue; // Reached from another.
             }
-            header.visit(*mark, 0);
-            visited.push(suspect);
+            tracer.finds.visit(suspect, 0);
             roots.push(suspect);
-            while let Some(&object) = visited.get(next) {
+            while let Some(&object) = tracer.finds.list.get(next) {
                 next += 1;
                 *looked_into = Some(object);
                 // SAFETY: alive, as a suspect, or as what a living object holds.
                 unsafe { header::trace(object, tracer) };
-                for &found in tracer.found().iter() {
-                    // SAFETY: alive, as a living object holds it.
-                    let header = unsafe { found.as_ref() };
-                    if header.mark.get() == *mark {
-                        // More than were counted would be a wrong `Trace`: the object stays.
-                        header.number.set(header.number.get().wrapping_sub(1));
-                    } else if header.mark.get().can_be_visited() {
-                        header.visit(*mark, 1);
-                        visited.push(found);
-                    }
-                }
-                tracer.found().clear();
             }
         }
     }
 
-    /// Gives every object that is alive a number other than 0. False: all of them are.
-    fn spread(&mut self) -> bool {
-        let Self { mark, tracer, visited, roots, pending, looked_into, .. } = self;
+    /// Takes off the list what is alive.
+    fn spread(&mut self) {
+        let Self { tracer, roots, looked_into, pending, .. } = self;
+        tracer.finds.is_spreading = true;
+        let mut visited = mem::replace(&mut tracer.finds.list, mem::take(pending));
+        // SAFETY: visited, hence alive.
+        let number = |object: NonNull<Header>| unsafe { object.as_ref() }.number.get();
         let mut roots = roots.iter().peekable();
-        for &object in visited.iter() {
-            // SAFETY: visited, hence alive.
-            let header = unsafe { object.as_ref() };
-            if header.number.get() == 0 || header.number.get() == FOLLOWED {
+        'all: for &object in &visited {
+            if number(object) == 0 || number(object) == FOLLOWED {
                 continue;
             }
-            header.number.set(FOLLOWED);
-            pending.push(object);
-            while let Some(object) = pending.pop() {
-                // SAFETY: as above.
-                while roots.next_if(|root| unsafe { root.as_ref() }.number.get() != 0).is_some() {}
+            tracer.finds.follow(object);
+            while let Some(object) = tracer.finds.list.pop() {
+                while roots.next_if(|root| number(**root) != 0).is_some() {}
                 if roots.peek().is_none() {
-                    // All that was visited can be reached from what is alive.
-                    return false;
+                    break 'all;
                 }
                 *looked_into = Some(object);
                 // SAFETY: as above.
                 unsafe { header::trace(object, tracer) };
-                for &found in tracer.found().iter() {
-                    // SAFETY: alive, as a living object holds it.
-                    let header = unsafe { found.as_ref() };
-                    if header.mark.get() == *mark && header.number.get() != FOLLOWED {
-                        header.number.set(FOLLOWED);
-                        pending.push(found);
-                    }
-                }
-                tracer.found().clear();
             }
         }
-        true
-    }
-}
-
-impl Header {
-    /// Visited by this search, from so many references so far.
-    #[inline]
-    fn visit(&self, mark: Mark, found: u32) {
-        self.mark.set(mark);
-        self.number.set(self.strong.get() - found);
+        if roots.peek().is_none() {
+            visited.clear(); // All of it can be reached from what is alive.
+        } else {
+            visited.retain(|object| number(*object) == 0);
+        }
+        *pending = mem::replace(&mut tracer.finds.list, visited);
     }
 }

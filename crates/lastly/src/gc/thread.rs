@@ -15,10 +15,6 @@ use crate::ties::Ties;
 /// How many suspects start a collection, if nobody sets another number.
 pub(crate) const DEFAULT_THRESHOLD: usize = 1_000;
 
-/// A collection that looked at so many objects in vain for each suspect is too dear: the next one
-/// waits for more of them.
-const VISITS_PER_SUSPECT: usize = 4;
-
 pub(crate) struct Collector {
     pub(super) suspects: Suspects,
     /// How many deaths and collections this is inside of.
@@ -41,7 +37,8 @@ pub(crate) struct Collector {
     /// How many suspects start a collection.
     trigger: Cell<usize>,
     threshold: Cell<usize>,
-    /// What the last collection makes of the threshold.
+    /// At how many objects the last collection looked in vain: so many suspects the next one waits for,
+    /// if that is more. So what a suspect costs is bounded, whatever it leads to.
     patience: Cell<usize>,
     paused: Cell<u32>,
     stage: Cell<Stage>,
@@ -147,8 +144,7 @@ impl Collector {
         let mut statistics = self.statistics.get();
         statistics.add(done);
         self.statistics.set(statistics);
-        let in_vain = done.examined.saturating_sub(done.objects);
-        self.patience.set(in_vain / VISITS_PER_SUSPECT);
+        self.patience.set(done.examined - done.objects);
         self.set_trigger();
     }
 
@@ -156,6 +152,8 @@ impl Collector {
         self.trigger.set(match self.stage.get() {
             _ if self.paused.get() > 0 => usize::MAX,
             Stage::New | Stage::Ending => 1,
+            // At every opportunity: without patience.
+            Stage::Running if self.threshold.get() == 1 => 1,
             Stage::Running => self.threshold.get().max(self.patience.get()),
         });
     }

@@ -5,9 +5,8 @@ mod impls;
 mod refused;
 
 use std::fmt::{self, Debug};
-use std::ptr::NonNull;
 
-use crate::gc::Header;
+use crate::gc::Finds;
 
 /// A value whose [`Gc`](crate::Gc)s the collector can find. Derive it:
 ///
@@ -73,27 +72,14 @@ pub unsafe trait Trace {
     }
 }
 
-/// What [`Trace`] tells the collector: the objects that a value holds.
-///
-/// A mere list. What is done with it, the collector does when the value's own code has returned.
+/// What [`Trace`] tells the collector: the objects that a value holds. To be passed on.
 #[derive(Default)]
 pub struct Tracer {
-    found: Vec<NonNull<Header>>,
-}
-
-impl Tracer {
-    #[inline]
-    pub(crate) fn add(&mut self, object: NonNull<Header>) {
-        self.found.push(object);
-    }
-
-    pub(crate) fn found(&mut self) -> &mut Vec<NonNull<Header>> {
-        &mut self.found
-    }
+    pub(crate) finds: Finds,
 }
 
 impl Debug for Tracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracer").field("found", &self.found.len()).finish()
+        f.debug_struct("Tracer").finish_non_exhaustive()
     }
 }

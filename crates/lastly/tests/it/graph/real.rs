@@ -241,6 +241,7 @@ vertex!(Leaf, 0);
 // SAFETY: finds what the derived implementation of its body does, or less.
 unsafe impl Trace for Rough {
     fn trace(&self, tracer: &mut Tracer) {
+        model(|it| it.trace(self.body.id));
         match self.fuse.get() {
             Fuse::Whole => return self.body.trace(tracer),
             Fuse::Blown => {}

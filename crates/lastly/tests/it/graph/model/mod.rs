@@ -61,6 +61,8 @@ pub(crate) struct Object {
     hidden: Vec<usize>,
     /// How often it is mutably borrowed.
     borrowed: usize,
+    /// Nobody may look into it.
+    excluded: bool,
     /// Its value was taken out, at some time.
     taken: bool,
     /// The collection that found it.
@@ -242,6 +244,7 @@ impl Model {
             edges: Vec::new(),
             hidden: Vec::new(),
             borrowed: 0,
+            excluded: false,
             taken: false,
             collection: None,
         });
@@ -277,6 +280,24 @@ impl Model {
 
     pub(crate) fn give_back(&mut self, id: usize) {
         self.objects[id].borrowed -= 1;
+    }
+
+    /// As `borrow`; and not even its `Trace` may run.
+    pub(crate) fn exclude(&mut self, id: usize) {
+        self.borrow(id);
+        self.objects[id].excluded = true;
+    }
+
+    pub(crate) fn include(&mut self, id: usize) {
+        self.give_back(id);
+        self.objects[id].excluded = false;
+    }
+
+    /// Its `Trace` runs.
+    pub(crate) fn trace(&mut self, id: usize) {
+        let object = &self.objects[id];
+        let may = object.state == State::Alive && !object.excluded;
+        expect!(self, may, "{id} is traced");
     }
 
     /// The value is about to be taken out by its only pointer, if it can be.

@@ -180,7 +180,11 @@ pub(super) fn weakly(op: Op, a: u8) {
         let Some(found) = found else { return };
         return keep(Ref::new(found, id, Owner::Root));
     }
-    // What hides or is spoilt has to be found again, to be collected.
+    drop_weak(id);
+}
+
+/// Has the object no longer be known weakly; but what hides or is spoilt has to be found again.
+pub(super) fn drop_weak(id: usize) {
     let may = |it: &mut Model| {
         let may = !it.ever_spoilt && !it.is_hiding(id);
         it.weaks_dropped |= may;

@@ -8,6 +8,7 @@ use lastly::Gc;
 
 use super::collections::collect_now;
 use super::finalizers::Handle;
+use super::objects::drop_weak;
 use super::{Slot, attempt_drop, counts, keep, perform_act, real, wrong};
 use crate::graph::model::{Owner, Whose, model};
 use crate::graph::real::{Body, Pointer, Ref};
@@ -45,21 +46,29 @@ fn check_sibling(sibling: &Ref) {
     }
 }
 
+/// How many weak references to an object there are.
+fn weaks_of(id: usize) -> Option<usize> {
+    let is_typed = |handle: &Option<Handle>| matches!(handle, Some(Handle::Typed(_)));
+    real(|real| {
+        let typed = (0..real.finalizers.len()).filter(|at| is_typed(&real.finalizers[*at]));
+        let of_it = typed.filter(|at| model(|it| it.object_of(*at)) == Some(id)).count();
+        of_it + usize::from(real.weaks[id].is_some())
+    })
+}
+
 pub(super) fn get_mut(a: u8, b: u8, acts: [Act; 2]) {
     let Some(mut slot) = Slot::take(a) else { return };
     let Some(its) = slot.its.as_mut() else { return };
     let id = its.id;
-    let is_of_it = |handle: &&Option<Handle>| matches!(handle, Some(Handle::Typed(_)));
-    let weaks = real(|real| {
-        let of_it = |at: &usize| model(|it| it.object_of(*at)) == Some(id);
-        let typed = real.finalizers.iter().enumerate().filter(|(_, it)| is_of_it(it));
-        typed.filter(|(at, _)| of_it(at)).count() + usize::from(real.weaks[id].is_some())
-    });
-    let (count, is_alive) = (its.pointer().strong_count(), its.pointer().is_alive());
-    if is_alive && Some(its.pointer().weak_count()) != weaks {
-        wrong(format!("{} weak references to {id}, not {weaks:?}", its.pointer().weak_count()));
+    if b % 4 < 2 {
+        drop_weak(id);
     }
-    let expected = is_alive && count == 1 && weaks == Some(0);
+    let (count, is_alive) = (its.pointer().strong_count(), its.pointer().is_alive());
+    let (weaks, expected) = (its.pointer().weak_count(), weaks_of(id));
+    if is_alive && Some(weaks) != expected {
+        wrong(format!("{weaks} weak references to {id}, not {expected:?}"));
+    }
+    let expected = is_alive && count == 1 && weaks == 0;
     let found = its.pointer_mut().body_mut();
     if found.is_some() != expected {
         wrong(format!("{id} can be changed: {}, not {expected}", found.is_some()));
@@ -67,15 +76,20 @@ pub(super) fn get_mut(a: u8, b: u8, acts: [Act; 2]) {
     let Some(body) = found else { return };
     body.acts = acts;
     if b % 2 == 0 {
-        // While it is borrowed, nobody else may look into it.
-        let edges = body.edges.get_mut();
-        model(|it| it.borrow(id));
-        let edge = edges.pop();
-        collect_now();
-        attempt_drop(edge);
-        model(|it| it.give_back(id));
-        edges.shrink_to_fit();
+        change(body);
     }
+}
+
+/// While it is borrowed, nobody else may look into it.
+fn change(body: &mut Body) {
+    let id = body.id;
+    let edges = body.edges.get_mut();
+    model(|it| it.exclude(id));
+    let edge = edges.pop();
+    collect_now();
+    attempt_drop(edge);
+    model(|it| it.include(id));
+    edges.shrink_to_fit();
 }
 
 pub(super) fn try_unwrap(a: u8) {
