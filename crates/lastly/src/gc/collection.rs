@@ -16,6 +16,7 @@ impl Collector {
     /// Collects; inside of too many others, when the outermost of them ends.
     pub(crate) fn collect(&self) -> Collected {
         let Some(_level) = Level::enter(self, Within::Collection) else {
+            self.wanted.set(true);
             self.put_off.set(true);
             return Collected::default();
         };

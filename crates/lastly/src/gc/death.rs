@@ -54,6 +54,7 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     }
     this_thread(|collector| {
         let Some(_level) = Level::enter(collector, Within::Death) else {
+            collector.put_off.set(true);
             return collector.waiting.borrow_mut().push(object);
         };
         // Also when the drop panics.
@@ -143,7 +144,7 @@ impl Drop for Level<'_> {
     #[inline]
     fn drop(&mut self) {
         let nesting = self.collector.nesting.get();
-        if nesting == 1 && self.collector.has_put_off() {
+        if nesting == 1 && self.collector.put_off.get() {
             return catch_up(self.collector, self.within);
         }
         self.collector.nesting.set(nesting - 1);
@@ -153,6 +154,7 @@ impl Drop for Level<'_> {
 /// Leaves the outermost level: first comes what had to wait for that, deaths and collections.
 #[cold]
 fn catch_up(collector: &Collector, within: Within) {
+    collector.put_off.set(false);
     let mut first_panic = None;
     let mut on_panic = |name, payload| {
         if within == Within::Collection || panicking() || first_panic.is_some() {

@@ -25,8 +25,10 @@ pub(crate) struct Collector {
     pub(super) dropping: Cell<u32>,
     /// The finalizers of what died in these.
     pub(super) due: RefCell<Vec<Due>>,
-    /// Somebody called `collect` too deep inside of others.
+    /// Whether anything waits for the outermost level to end: a death, or a collection.
     pub(super) put_off: Cell<bool>,
+    /// Whether somebody called `collect` too deep inside of others.
+    pub(super) wanted: Cell<bool>,
     /// Whether a search goes on.
     pub(super) searching: Cell<bool>,
     /// The last search's.
@@ -72,7 +74,7 @@ pub(crate) fn this_thread<R>(work: impl FnOnce(&Collector) -> R) -> R {
 /// # Safety
 ///
 /// Others are left, and it is no suspect so far.
-#[inline]
+#[inline(never)] // so that the drop of a last pointer stays small
 pub(super) unsafe fn suspect(object: NonNull<Header>) {
     this_thread(|collector| {
         // SAFETY: alive (this function's contract); it leaves when its last `Gc` goes.
@@ -92,6 +94,7 @@ impl Collector {
             dropping: Cell::new(0),
             due: RefCell::new(Vec::new()),
             put_off: Cell::new(false),
+            wanted: Cell::new(false),
             searching: Cell::new(false),
             mark: Cell::new(Mark::NEW),
             search: Cell::new(None),
@@ -116,22 +119,19 @@ impl Collector {
             }
             self.set_trigger();
         }
-        if self.nesting.get() == 0 && self.suspects.len() >= self.trigger.get() {
-            self.collect();
+        if self.suspects.len() < self.trigger.get() {
+            return;
         }
-    }
-
-    /// Whether something waits for the outermost level to end.
-    #[inline]
-    pub(super) fn has_put_off(&self) -> bool {
-        self.suspects.len() >= self.trigger.get()
-            || self.put_off.get()
-            || !self.waiting.borrow().is_empty()
+        if self.nesting.get() == 0 {
+            self.collect();
+        } else {
+            self.put_off.set(true);
+        }
     }
 
     /// Collects, if somebody wanted to, or else if that may be `automatic` and it is time.
     pub(super) fn collect_if_put_off(&self, automatic: bool) -> bool {
-        let wanted = self.put_off.replace(false);
+        let wanted = self.wanted.replace(false);
         let due = wanted || automatic && self.suspects.len() >= self.trigger.get();
         if due {
             self.collect();
