@@ -75,6 +75,44 @@ pub(crate) fn miri() -> Result<Checked> {
     Ok(Checked::Passed)
 }
 
+/// What has the compiler count where a program goes, for libFuzzer; and look after memory. (As
+/// `cargo fuzz` has it.)
+const FUZZING: &str = "--cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
+
+pub(crate) fn fuzz(seconds: u32) -> Result<Checked> {
+    let Some(host) = host_of("nightly") else {
+        return Ok(Checked::Lacking("a nightly toolchain".to_owned()));
+    };
+    if output(Command::new("c++").arg("--version")).is_none() {
+        return Ok(Checked::Lacking("a C++ compiler, for libFuzzer".to_owned()));
+    }
+    // What reached something new is kept there, and is where the next time begins.
+    let corpus = root().join("target/fuzz-corpus");
+    std::fs::create_dir_all(&corpus).context("no room for what fuzzing finds")?;
+    let fuzz = |verb| {
+        let arguments = [verb, "--release", "--package", "lastly-fuzz", "--target", &host];
+        let mut cargo = cargo_of("nightly", &arguments);
+        cargo
+            .env("RUSTFLAGS", FUZZING)
+            .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+            .env("CARGO_TARGET_DIR", root().join("target/fuzz"));
+        cargo
+    };
+    run(&mut fuzz("build"))?;
+    println!("fuzzing for {seconds} seconds");
+    run(fuzz("run")
+        .arg("--")
+        .arg(&corpus)
+        .arg(format!("-max_total_time={seconds}"))
+        .args(["-artifact_prefix=target/fuzz-", "-max_len=1600", "-timeout=60", "-verbosity=0"])
+        // Bytes are taken modulo: what they are compared with says nothing.
+        .args(["-use_cmp=0", "-print_funcs=0", "-print_final_stats=1", "-rss_limit_mb=4096"]))
+    .context("to see the program: `cargo run --package lastly-fuzz -- target/fuzz-…`")?;
+    Ok(Checked::Passed)
+}
+
 pub(crate) fn msrv() -> Result<Checked> {
     let version = oldest_rust()?;
     let check = ["check", "--locked", "--package", "lastly-core", "--package", "lastly"];

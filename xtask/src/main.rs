@@ -56,6 +56,13 @@ enum Command {
     Valgrind,
     /// Run the tests under Miri (needs a nightly toolchain with it).
     Miri,
+    /// Run random programs with `Gc`s against a model of them, guided by what code they reach (needs
+    /// a nightly toolchain and a C++ compiler).
+    Fuzz {
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Build the libraries with the oldest Rust that they promise to support (needs it).
     Msrv,
 }
@@ -99,6 +106,7 @@ fn run(command: Command) -> Result<()> {
         Command::Asan => checks::asan()?.or_complain(),
         Command::Valgrind => checks::valgrind()?.or_complain(),
         Command::Miri => checks::miri()?.or_complain(),
+        Command::Fuzz { seconds } => checks::fuzz(seconds)?.or_complain(),
         Command::Msrv => checks::msrv()?.or_complain(),
     }
 }

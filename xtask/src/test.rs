@@ -72,6 +72,7 @@ fn long_steps() -> Vec<Step> {
         Step::that_may_lack("AddressSanitizer", checks::asan),
         Step::that_may_lack("valgrind", checks::valgrind),
         Step::that_may_lack("Miri", checks::miri),
+        Step::that_may_lack("fuzzing", || checks::fuzz(60)),
         Step::that_may_lack("the oldest Rust", checks::msrv),
     ]
 }

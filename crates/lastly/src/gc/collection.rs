@@ -20,6 +20,7 @@ impl Collector {
             self.put_off.set(true);
             return Collected::default();
         };
+        self.begin();
         let mut search = self.search.take().unwrap_or_default();
         let mut done = self.search(&mut search);
         if !search.panics.is_empty() {
@@ -30,9 +31,7 @@ impl Collector {
         search.reset();
         self.search.set(Some(search));
         done.callbacks = self.run_due();
-        if self.is_ending() {
-            self.free_memory();
-        }
+        self.tidy_up();
         done
     }
 

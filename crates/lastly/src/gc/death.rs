@@ -54,8 +54,7 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     }
     this_thread(|collector| {
         let Some(_level) = Level::enter(collector, Within::Death) else {
-            collector.put_off.set(true);
-            return collector.waiting.borrow_mut().push(object);
+            return collector.wait(object);
         };
         // Also when the drop panics.
         let _end = End(object);
@@ -172,6 +171,7 @@ fn catch_up(collector: &Collector, within: Within) {
         drop_waiting(collector, &mut on_panic);
     }
     collector.nesting.set(0);
+    collector.tidy_up();
     if let Some(payload) = first_panic {
         resume_unwind(payload);
     }

@@ -59,7 +59,7 @@ enum Stage {
 thread_local! {
     // Constant and without a destructor, so that it can be used at any moment of a thread's life.
     static COLLECTOR: ManuallyDrop<Collector> = const { ManuallyDrop::new(Collector::new()) };
-    // This one has a destructor.
+    // This one has a destructor. It is made when the other has anything to be told for.
     static END: End = const { End };
 }
 
@@ -108,17 +108,26 @@ impl Collector {
         }
     }
 
+    /// To be called before anything is kept here: has this thread's end be told.
+    #[inline]
+    pub(super) fn begin(&self) {
+        if self.stage.get() == Stage::New {
+            self.begin_now();
+        }
+    }
+
+    #[cold]
+    fn begin_now(&self) {
+        // This fails where the thread is ending already.
+        let is_ending = END.try_with(|_| ()).is_err();
+        self.stage.set(if is_ending { Stage::Ending } else { Stage::Running });
+        self.set_trigger();
+    }
+
     /// Collects, if it is time and nothing is in the middle of dying.
     #[cold]
     fn automatic(&self) {
-        if self.stage.get() == Stage::New {
-            self.stage.set(Stage::Running);
-            // Fails where the thread is ending: then nobody tells us, and each suspect counts.
-            if END.try_with(|_| ()).is_err() {
-                self.stage.set(Stage::Ending);
-            }
-            self.set_trigger();
-        }
+        self.begin();
         if self.suspects.len() < self.trigger.get() {
             return;
         }
@@ -150,8 +159,9 @@ impl Collector {
 
     fn set_trigger(&self) {
         self.trigger.set(match self.stage.get() {
+            Stage::New => 1,
             _ if self.paused.get() > 0 => usize::MAX,
-            Stage::New | Stage::Ending => 1,
+            Stage::Ending => 1,
             // At every opportunity: without patience.
             Stage::Running if self.threshold.get() == 1 => 1,
             Stage::Running => self.threshold.get().max(self.patience.get()),
@@ -182,30 +192,39 @@ impl Collector {
         self.set_trigger();
     }
 
-    /// The thread ends: what cannot be reached dies.
+    /// The thread ends: what cannot be reached dies. A `Drop` may leave new suspects; what was found to
+    /// be alive will not be garbage in the next round.
     fn end(&self) {
         for _ in 0..ROUNDS {
-            if self.suspects.len() == 0 {
+            if self.suspects.len() == 0 || self.collect().objects == 0 {
                 break;
             }
-            self.collect();
         }
         self.stage.set(Stage::Ending);
         self.set_trigger();
         self.free_memory();
     }
 
-    /// Gives up the memory that is kept for the next collection.
-    pub(super) fn free_memory(&self) {
+    /// An object which value is to be dropped when the outermost level ends.
+    #[cold]
+    pub(super) fn wait(&self, object: NonNull<Header>) {
+        self.begin();
+        self.put_off.set(true);
+        self.waiting.borrow_mut().push(object);
+    }
+
+    /// Gives up the memory that is kept for later, if there is none.
+    pub(super) fn tidy_up(&self) {
+        if self.stage.get() == Stage::Ending {
+            self.free_memory();
+        }
+    }
+
+    fn free_memory(&self) {
         drop(self.search.take());
         self.suspects.shrink();
         self.waiting.borrow_mut().shrink_to_fit();
         self.due.borrow_mut().shrink_to_fit();
-    }
-
-    /// Whether this thread is ending.
-    pub(super) fn is_ending(&self) -> bool {
-        self.stage.get() == Stage::Ending
     }
 
     /// To be run when the collections that are dropping values are done with that.

@@ -4,11 +4,13 @@
 
 mod deferred;
 mod finalizer;
+mod graph;
 mod model;
 mod objects;
 mod outcomes;
 mod panics;
 mod permutations;
+mod random_graphs;
 mod threads;
 mod trace;
 

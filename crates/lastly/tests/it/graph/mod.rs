@@ -1,20 +1,20 @@
-//! Random programs with `Gc`s, against a naive model of them. Also what `cargo xtask fuzz` runs.
+//! Random programs with `Gc`s, against a naive model of them. The tests in `random_graphs` run them,
+//! and `cargo xtask fuzz`.
+#![allow(dead_code, unused_imports, reason = "two programs share this, and each leaves out a part")]
 
 mod model;
 mod perform;
-#[cfg(test)]
-mod random;
 mod real;
 mod steps;
 
 use lastly::{collector, report};
 
+pub(crate) use model::take_model_of;
 use model::{Model, Owner, model, set_model};
-#[allow(unused_imports, reason = "used by the fuzzer")]
 pub(crate) use perform::message;
 use perform::{Handle, Real, attempt_drop, check_counts, collect_now, perform, real};
 use real::{Fuse, Pointer, Ref};
-pub(crate) use steps::Step;
+pub(crate) use steps::{Op, STEP, Step};
 
 /// The reports have to come here while programs run.
 pub(crate) fn record_reports() {
@@ -33,8 +33,7 @@ pub(crate) fn run(steps: &[Step]) {
 }
 
 /// Runs a program, and leaves to the end of the thread what it made.
-#[cfg(test)]
-fn run_and_leave(steps: &[Step]) {
+pub(crate) fn run_and_leave(steps: &[Step]) {
     begin(steps);
     let_go();
     settle(|| "when all is let go".to_owned());

@@ -154,7 +154,6 @@ pub(crate) fn model<R>(work: impl FnOnce(&mut Model) -> R) -> Option<R> {
 }
 
 /// Takes away the model of a thread that has ended.
-#[cfg(test)]
 pub(crate) fn take_model_of(thread: ThreadId) -> Option<Model> {
     MODELS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&thread)
 }
@@ -373,7 +372,8 @@ impl Model {
             );
         }
         // What was looked at in vain makes it wait for more, but not for more than there is.
-        let enough = threshold.max(self.objects.len() / 4 + 1);
+        let patience = if threshold == 1 { 0 } else { self.objects.len() };
+        let enough = threshold.max(patience + 1);
         let is_more = suspects > std::mem::replace(&mut self.suspects, suspects);
         let is_new = collections != std::mem::replace(&mut self.done, collections);
         if is_more && !is_new && self.paused == 0 && !self.ever_spoilt {
@@ -393,7 +393,6 @@ impl Model {
     }
 
     /// From now on collections come as they will.
-    #[cfg(test)]
     pub(crate) fn thread_ends(&mut self) {
         self.collecting += 1;
     }

@@ -99,7 +99,9 @@ fn detach(id: usize, handle: Handle) {
         Handle::Typed(it) => {
             if let Some((found, _, argument)) = it.detach() {
                 detached = argument == id;
-                found.map(|it| keep(Ref::new(Pointer::Node(it), object, Owner::Root)));
+                if let Some(found) = found {
+                    keep(Ref::new(Pointer::Node(found), object, Owner::Root));
+                }
             }
         }
         Handle::Erased(it) => detached = it.detach(),

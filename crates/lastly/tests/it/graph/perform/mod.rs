@@ -118,6 +118,10 @@ fn keep(its: Ref) {
     real(|real| real.handles.push(its.take()));
 }
 
+fn keep_any(its: Option<Ref>) {
+    its.into_iter().for_each(keep);
+}
+
 /// The strong counts that the weak references say.
 fn counts() -> Vec<Option<usize>> {
     let count = |way: &Option<Way>| way.as_ref().map(Way::strong_count);

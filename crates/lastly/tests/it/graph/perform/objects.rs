@@ -6,7 +6,7 @@ use lastly::{Gc, Weak};
 
 use super::collections::collect_now;
 use super::finalizers::register;
-use super::{Slot, attempt_drop, keep, real, wrong};
+use super::{Slot, attempt_drop, keep, keep_any, real, wrong};
 use crate::graph::model::{Model, Owner, Whose, model};
 use crate::graph::real::{Body, Node, Pointer, Ref, Way};
 use crate::graph::steps::{Act, Kind, Op, Step};
@@ -37,12 +37,12 @@ pub(super) fn make(step: &Step) {
         Op::NewHolding if kind != Kind::Leaf => {
             let (one, other) = (Slot::take(a), Slot::take(b));
             let held: Vec<_> = [&one, &other].into_iter().flatten().map(Slot::its).collect();
-            make_one(kind, acts, &held).map(keep);
+            keep_any(make_one(kind, acts, &held));
         }
         Op::NewCyclic | Op::NewCyclicBusy => make_cyclic(op == Op::NewCyclicBusy, a, acts),
         Op::Ring => ring(1 + usize::from(b % 4), acts),
         Op::Chain => chain(20 + usize::from(b % 64), acts),
-        _ => drop(make_one(kind, acts, &[]).map(keep)),
+        _ => keep_any(make_one(kind, acts, &[])),
     }
 }
 
@@ -86,9 +86,7 @@ fn chain(length: usize, acts: [Act; 2]) {
         let Some(next) = head else { return };
         head = make_one(Kind::Node, [Act::NOTHING; 2], &[&next]);
     }
-    if let Some(head) = head {
-        keep(head);
-    }
+    keep_any(head);
 }
 
 /// Gives the object of this body a reference.

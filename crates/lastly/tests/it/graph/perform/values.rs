@@ -9,7 +9,7 @@ use lastly::Gc;
 use super::collections::collect_now;
 use super::finalizers::Handle;
 use super::objects::drop_weak;
-use super::{Slot, attempt_drop, counts, keep, perform_act, real, wrong};
+use super::{Slot, attempt_drop, counts, keep, keep_any, perform_act, real, wrong};
 use crate::graph::model::{Owner, Whose, model};
 use crate::graph::real::{Body, Pointer, Ref};
 use crate::graph::steps::{Act, Op};
@@ -135,5 +135,5 @@ pub(super) fn sibling(op: Op, a: u8, me: Option<&Body>) {
         its.insert(edges.swap_remove(at)).give(Owner::Root);
     }
     drop(edges);
-    its.map(keep);
+    keep_any(its);
 }

@@ -1,4 +1,4 @@
-//! Random programs, in the tests.
+//! Random programs with `Gc`s: see `graph`.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -7,10 +7,8 @@ use lastly::{Gc, Trace};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::model::take_model_of;
-use super::steps::{Op, STEP};
-use super::{Step, record_reports, run, run_and_leave};
 use crate::Reports;
+use crate::graph::{Op, STEP, Step, record_reports, run, run_and_leave, take_model_of};
 
 const CASES: u32 = if cfg!(any(miri, lastly_slow)) { 32 } else { 1_000 };
 
