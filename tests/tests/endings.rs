@@ -150,6 +150,127 @@ const ENDINGS: &[Ending] = &[
         &["of the child", "the child is gone", "main returns"],
         Status(0),
     ),
+    Ending(
+        "gc-exit-in-drop",
+        &["exiting", "5, due", "4, elsewhere", "3, due", "2, due", "oldest, elsewhere"],
+        Status(7),
+    ),
+    Ending(
+        "gc-exit-in-callback",
+        &[
+            "dropped",
+            "newest of the node",
+            "6, elsewhere",
+            "4, due",
+            "3, elsewhere",
+            "2, due",
+            "oldest, elsewhere",
+        ],
+        Status(6),
+    ),
+    Ending(
+        "gc-exit-in-both",
+        &["exiting", "3, of the inner", "2, of the outer", "1, of the inner"],
+        Status(7),
+    ),
+    Ending(
+        "gc-exit-in-death",
+        &["of the list", "of the list", "of the list", "elsewhere"],
+        Status(8),
+    ),
+    Ending("gc-exit-where-deaths-wait", &["of the lists"; 101], Status(8)),
+    Ending("gc-exit-on-thread", &["dropped", "due", "of main"], Status(6)),
+    Ending("gc-exit-at-thread-end", &["dropped", "due", "of main"], Status(6)),
+    Ending("gc-reachable", &["main returns", "newest", "of the circle", "oldest"], Status(0)),
+    Ending(
+        "gc-garbage-and-return",
+        &[
+            "main returns",
+            "dropped",
+            "of the circle",
+            "newer than the circle",
+            "older than the circle",
+        ],
+        Status(0),
+    ),
+    Ending(
+        "gc-garbage-and-exit",
+        &["dropped", "of the circle", "newer than the circle", "older than the circle"],
+        Status(3),
+    ),
+    Ending(
+        "gc-garbage-and-exit-elsewhere",
+        &["newer than the circle", "of the circle", "older than the circle"],
+        Status(3),
+    ),
+    Ending(
+        "gc-garbage-and-panic",
+        &[
+            "the held one dropped",
+            "of the held one",
+            "dropped",
+            "of the circle",
+            "newer than the circle",
+            "older than the circle",
+        ],
+        Status(101),
+    ),
+    Ending(
+        "gc-thread-local",
+        &["first", "main returns", "dropped", "of the thread-local", "newer, but later"],
+        Status(0),
+    ),
+    Ending(
+        "gc-leaked-by-a-thread",
+        &["alive: true", "main returns", "newest", "of the thread", "oldest"],
+        Status(0),
+    ),
+    Ending(
+        "gc-in-drain",
+        &[
+            "main returns",
+            "first",
+            "newest",
+            "dropped in the drain",
+            "newer of the drain",
+            "older of the drain",
+            "upgrades: false",
+            "end of the list",
+        ],
+        Status(0),
+    ),
+    Ending(
+        "gc-fork-in-callback",
+        &[
+            "dropped",
+            "newest of the circle",
+            "of the child",
+            "oldest of the circle",
+            "main returns",
+            "of the parent",
+        ],
+        Status(0),
+    ),
+    Ending(
+        "gc-fork-in-drop",
+        &["of the child", "the child is gone", "of the circle", "main returns"],
+        Status(0),
+    ),
+    Ending(
+        "gc-child-goes-on",
+        &[
+            "dropped",
+            "of the circle",
+            "collected in the child: 1",
+            "own dropped",
+            "own",
+            "main returns",
+            "dropped",
+            "of the circle",
+        ],
+        Status(0),
+    ),
+    Ending("gc-come-and-go", &["grown by 0"], Status(0)),
 ];
 
 #[test]
@@ -251,6 +372,17 @@ fn many_finalizers() {
 #[ignore = "takes long without optimization: part of `cargo xtask test --full`"]
 fn ten_million_finalizers() {
     many(10_000_000);
+}
+
+/// As with `Rc`, of so many pointers to one object the next one ends the program.
+#[test]
+#[ignore = "takes long without optimization: part of `cargo xtask test --full`"]
+fn more_pointers_than_can_be_counted() {
+    for scene in ["gc-too-many-clones", "gc-too-many-weak-references"] {
+        let child = run(scene);
+        assert_eq!(child.stdout, ["4294967294"], "{scene}");
+        assert_eq!(child.ended, Killed(libc::SIGABRT), "{scene}");
+    }
 }
 
 /// Built to abort on panic, a program loses what a panic would have run; everything else holds.

@@ -170,9 +170,12 @@ fn print(line: &dyn Display) {
 /// The second is leaked.
 pub fn contain(run: impl FnOnce(), on_panic: impl FnOnce(&(dyn Any + Send))) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-        on_panic(&*payload);
+        let told = catch_unwind(AssertUnwindSafe(|| on_panic(&*payload)));
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
+        }
+        if let Err(panic) = told {
+            std::panic::resume_unwind(panic);
         }
     }
 }

@@ -169,3 +169,250 @@ struct GuardIsNotItsArguments;
 /// let text: Option<String> = finalizer.peek(|(), _, text| text.clone());
 /// ```
 struct LooksDoNotEscape;
+
+/// A `Gc` stays on its thread.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// std::thread::spawn(move || drop(object));
+/// ```
+///
+/// Its value may go.
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let value = *object;
+/// std::thread::spawn(move || drop(value));
+/// ```
+struct GcIsNotSend;
+
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// std::thread::scope(|scope| _ = scope.spawn(|| *object));
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let value: &i32 = &object;
+/// std::thread::scope(|scope| _ = scope.spawn(|| *value));
+/// ```
+struct GcIsNotSync;
+
+/// So does a `Weak`.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// let weak = lastly::Gc::downgrade(&object);
+/// std::thread::spawn(move || drop(weak));
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let weak = lastly::Gc::downgrade(&object);
+/// let alive = weak.upgrade().is_some();
+/// std::thread::spawn(move || drop(alive));
+/// ```
+struct WeakIsNotSend;
+
+/// ```compile_fail,E0277
+/// let weak = lastly::Weak::<i32>::new();
+/// std::thread::scope(|scope| _ = scope.spawn(|| weak.upgrade().is_none()));
+/// ```
+///
+/// ```
+/// let weak = lastly::Weak::<i32>::new();
+/// let dead = weak.upgrade().is_none();
+/// std::thread::scope(|scope| _ = scope.spawn(|| dead));
+/// ```
+struct WeakIsNotSync;
+
+/// A callback cannot own the `Gc` that it watches, nor any other.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// let own = object.clone();
+/// lastly::finalize(&object, move |()| drop(own), ());
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let own = *object;
+/// lastly::finalize(&object, move |()| drop(own), ());
+/// ```
+struct OwnsItsGc;
+
+/// Nor can its arguments.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// lastly::finalize(&object, drop, object.clone());
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// lastly::finalize(&object, drop, *object);
+/// ```
+struct OwnsItsGcByArgument;
+
+/// Nor even a `Weak`: at exit it may run on any thread.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// lastly::finalize(&object, drop, lastly::Gc::downgrade(&object));
+/// ```
+///
+/// The handle has one, which leads back to the object on the object's thread.
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let finalizer = lastly::finalize(&object, drop, 1);
+/// assert!(finalizer.peek(|object, _, _| object.is_some()).unwrap());
+/// ```
+struct OwnsItsWeak;
+
+/// A handle that leads back to a `Gc` stays on its thread; erased, it may go.
+///
+/// ```compile_fail,E0277
+/// let object = lastly::Gc::new(1);
+/// let finalizer = lastly::finalize(&object, |()| (), ());
+/// std::thread::spawn(move || finalizer.call());
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let finalizer = lastly::finalize(&object, |()| (), ()).erase();
+/// std::thread::spawn(move || finalizer.call().is_some());
+/// ```
+struct HandleToAGc;
+
+/// The collector must be able to look into what a `Gc` holds.
+///
+/// ```compile_fail,E0277
+/// struct Node(Option<lastly::Gc<Node>>);
+/// lastly::Gc::new(Node(None));
+/// ```
+///
+/// ```
+/// #[derive(lastly::Trace)]
+/// struct Node(Option<lastly::Gc<Node>>);
+/// lastly::Gc::new(Node(None));
+/// ```
+struct NotTraced;
+
+/// ```compile_fail,E0277
+/// struct Node;
+/// let nodes: lastly::Gc<[Node]> = [Node].into();
+/// ```
+///
+/// ```
+/// #[derive(lastly::Trace)]
+/// struct Node;
+/// let nodes: lastly::Gc<[Node]> = [Node].into();
+/// ```
+struct SliceNotTraced;
+
+/// An object may live to the end of the program: it cannot borrow.
+///
+/// ```compile_fail,E0597
+/// #[derive(lastly::Trace)]
+/// struct Named<'a>(&'a str);
+/// let name = String::from("a");
+/// let kept = lastly::Gc::new(Named(&name));
+/// ```
+///
+/// ```
+/// #[derive(lastly::Trace)]
+/// struct Named(String);
+/// let name = String::from("a");
+/// let kept = lastly::Gc::new(Named(name));
+/// ```
+struct NotStatic;
+
+/// Who says by hand what a value owns promises something.
+///
+/// ```compile_fail,E0200
+/// struct Mine;
+/// impl lastly::Trace for Mine {
+///     fn trace(&self, _: &mut lastly::Tracer) {}
+/// }
+/// ```
+///
+/// ```
+/// struct Mine;
+/// unsafe impl lastly::Trace for Mine {
+///     fn trace(&self, _: &mut lastly::Tracer) {}
+/// }
+/// ```
+struct TraceIsUnsafe;
+
+/// A `Gc` is shared: its value is changed through a cell, or where there is one pointer only.
+///
+/// ```compile_fail,E0594
+/// let mut object = lastly::Gc::new(1);
+/// *object = 2;
+/// ```
+///
+/// ```
+/// let mut object = lastly::Gc::new(1);
+/// *lastly::Gc::get_mut(&mut object).unwrap() = 2;
+/// ```
+struct GcIsShared;
+
+/// A reference to the value lives no longer than the pointer.
+///
+/// ```compile_fail,E0505
+/// let object = lastly::Gc::new(1);
+/// let value = lastly::Gc::try_deref(&object);
+/// drop(object);
+/// assert_eq!(value, Some(&1));
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1);
+/// let value = lastly::Gc::try_deref(&object).copied();
+/// drop(object);
+/// assert_eq!(value, Some(1));
+/// ```
+struct ReferencesDoNotEscape;
+
+/// An object can be taken for what its type implements, and nothing else.
+///
+/// ```compile_fail,E0277
+/// #[derive(lastly::Trace)]
+/// struct Mine;
+/// lastly::unsize!(lastly::Gc::new(Mine) => dyn std::fmt::Debug);
+/// ```
+///
+/// ```
+/// #[derive(lastly::Trace, Debug)]
+/// struct Mine;
+/// lastly::unsize!(lastly::Gc::new(Mine) => dyn std::fmt::Debug);
+/// ```
+struct UnsizedToWhatItIsNot;
+
+/// No other pointer comes out of that.
+///
+/// ```compile_fail,E0308
+/// let object = lastly::Gc::new(1_u8);
+/// lastly::unsize!(object => u16);
+/// ```
+///
+/// ```
+/// let object = lastly::Gc::new(1_u8);
+/// lastly::unsize!(object => u8);
+/// ```
+struct UnsizedToAnother;
+
+/// A pause is this thread's.
+///
+/// ```compile_fail,E0277
+/// let paused = lastly::collector::pause();
+/// std::thread::spawn(move || drop(paused));
+/// ```
+///
+/// ```
+/// let paused = lastly::collector::pause();
+/// drop(paused);
+/// std::thread::spawn(|| drop(lastly::collector::pause()));
+/// ```
+struct PauseStays;

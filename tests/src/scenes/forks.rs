@@ -18,7 +18,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
 ];
 
 /// Forks, runs `child` in the child, which then exits, and waits for it.
-fn in_child(child: impl FnOnce()) {
+pub(super) fn in_child(child: impl FnOnce()) {
     // SAFETY: the child runs code of this program; what it touches of other threads is guarded by
     // lastly's own handlers.
     match unsafe { libc::fork() } {

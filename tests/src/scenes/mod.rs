@@ -2,7 +2,9 @@
 
 mod drain;
 mod forks;
+mod gc;
 mod many;
+mod memory;
 mod others;
 mod plain;
 mod threads;
@@ -11,7 +13,15 @@ pub(crate) use many::many;
 
 /// Finds a scene by its name.
 pub(crate) fn find(name: &str) -> Option<fn()> {
-    let all = [plain::SCENES, drain::SCENES, threads::SCENES, forks::SCENES, others::SCENES];
+    let all = [
+        plain::SCENES,
+        drain::SCENES,
+        threads::SCENES,
+        forks::SCENES,
+        gc::SCENES,
+        memory::SCENES,
+        others::SCENES,
+    ];
     let mut scenes = all.into_iter().flatten();
     scenes.find(|(known, _)| *known == name).map(|(_, scene)| *scene)
 }

@@ -1,6 +1,7 @@
 //! A collection, from its suspects to the last callback.
 
 use std::collections::BinaryHeap;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
@@ -23,10 +24,7 @@ impl Collector {
         self.begin();
         let mut search = self.search.take().unwrap_or_default();
         let mut done = self.search(&mut search);
-        if !search.panics.is_empty() {
-            search.panics.drain(..).for_each(|(name, payload)| report_panic(name, payload));
-        }
-        self.bury(search.garbage());
+        self.bury(&mut search);
         self.record(&done);
         search.reset();
         self.search.set(Some(search));
@@ -53,12 +51,17 @@ impl Collector {
         Collected { suspects, examined, objects: search.garbage().len(), callbacks: 0 }
     }
 
-    /// Drops the values of what is marked as dead.
-    fn bury(&self, garbage: &[NonNull<Header>]) {
-        if garbage.is_empty() {
+    /// Drops the values of what is marked as dead. First come the reports of the search: their hook,
+    /// too, is foreign code, and may collect.
+    fn bury(&self, search: &mut Search) {
+        if search.garbage().is_empty() && search.panics.is_empty() {
             return;
         }
         self.dropping.set(self.dropping.get() + 1);
+        for (name, payload) in mem::take(&mut search.panics) {
+            report_panic(name, payload);
+        }
+        let garbage = search.garbage();
         let mut left = garbage.iter();
         while let Err(payload) = catch_unwind(AssertUnwindSafe(|| bury_on(&mut left))) {
             // That of the last one taken.

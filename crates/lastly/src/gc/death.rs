@@ -104,10 +104,12 @@ fn fire_all(header: &Header) {
     let ties = unsafe { header.ties().take() };
     this_thread(|collector| {
         if collector.dropping.get() > 0 {
-            collector.add_due(ties);
-        } else {
-            drop(ties);
+            return collector.add_due(ties);
         }
+        // No collection begins by itself in a callback. (If this is too deep for another level, none
+        // does anyway.)
+        let _level = Level::enter(collector, Within::Death);
+        drop(ties);
     });
 }
 

@@ -158,14 +158,18 @@ impl Collector {
     }
 
     fn set_trigger(&self) {
-        self.trigger.set(match self.stage.get() {
+        let trigger = match self.stage.get() {
             Stage::New => 1,
             _ if self.paused.get() > 0 => usize::MAX,
             Stage::Ending => 1,
             // At every opportunity: without patience.
             Stage::Running if self.threshold.get() == 1 => 1,
             Stage::Running => self.threshold.get().max(self.patience.get()),
-        });
+        };
+        self.trigger.set(trigger);
+        if self.suspects.len() >= trigger {
+            self.put_off.set(true);
+        }
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -2,10 +2,15 @@
 //! real processes, in the workspace's `tests` package.
 #![cfg(not(loom))]
 
+mod collections;
 mod deferred;
 mod finalizer;
+mod gc;
 mod graph;
+mod injection;
+mod known;
 mod model;
+mod nodes;
 mod objects;
 mod outcomes;
 mod panics;
