@@ -111,7 +111,9 @@ impl Link for Unseen {
 
 /// Through containers, one inside the other.
 #[derive(Trace)]
-struct Mixed(RefCell<Vec<Option<Box<(u8, Gc<Mixed>)>>>>, Drops);
+struct Mixed(RefCell<Vec<Option<Pair>>>, Drops);
+
+type Pair = Box<(u8, Gc<Mixed>)>;
 
 impl Link for Mixed {
     fn new(counts: &Counts, next: Option<Gc<Self>>) -> Self {

@@ -154,7 +154,7 @@ macro_rules! machine {
                     let at = match step {
                         Step::TryUnwrap(at) | Step::IntoInner(at) | Step::UnwrapOrClone(at) => at,
                         _ => {
-                            $collect;
+                            ($collect)();
                             return;
                         }
                     };
@@ -211,8 +211,8 @@ macro_rules! machine {
 use lastly::{Gc as AGc, Weak as AGcWeak};
 use std::rc::{Rc as AnRc, Weak as AnRcWeak};
 
-machine!(with_rc, AnRc, AnRcWeak, ());
-machine!(with_gc, AGc, AGcWeak, _ = collect());
+machine!(with_rc, AnRc, AnRcWeak, || {});
+machine!(with_gc, AGc, AGcWeak, || _ = collect());
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, ..ProptestConfig::default() })]

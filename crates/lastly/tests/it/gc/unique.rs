@@ -118,7 +118,7 @@ fn a_suspect_that_is_taken_apart_is_none() {
 #[test]
 fn suspects_leave_from_anywhere_in_their_list() {
     const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
-    for index in 0..5 {
+    for (index, name) in NAMES.into_iter().enumerate() {
         alone(|| {
             let log = Log::default();
             let mut nodes = NAMES.map(|name| Node::circle(&log, name)).to_vec();
@@ -126,7 +126,7 @@ fn suspects_leave_from_anywhere_in_their_list() {
             let node = nodes.remove(index);
             node.links.borrow_mut().clear();
             drop(node);
-            assert_eq!(log.take(), [format!("drop {}", NAMES[index])]);
+            assert_eq!(log.take(), [format!("drop {name}")]);
             assert_eq!(collector::statistics().suspects, 4);
             drop(nodes);
             let done = collect();
