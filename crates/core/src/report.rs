@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::fmt::{self, Debug, Display};
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::lock::Lock;
@@ -164,20 +164,30 @@ fn print(line: &dyn Display) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// Runs foreign code and lets no panic out: `on_panic` sees the payload instead.
+/// Runs foreign code and lets no panic out: `on_panic` sees the payload instead. A panic of
+/// `on_panic` itself does get out.
 ///
-/// The payload is foreign code as well: its destructor may panic, and so may the next payload's.
-/// The second is leaked.
+/// The payload is foreign code as well: its destructor may panic. That must not meet a panic of
+/// `on_panic`, so it is dropped apart.
 pub fn contain(run: impl FnOnce(), on_panic: impl FnOnce(&(dyn Any + Send))) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         let told = catch_unwind(AssertUnwindSafe(|| on_panic(&*payload)));
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
-        }
+        dispose_of(payload);
         if let Err(panic) = told {
-            std::panic::resume_unwind(panic);
+            resume_unwind(panic);
         }
     }
+}
+
+/// Drops a payload, and that of the panic of its destructor, and so on; but not for ever.
+fn dispose_of(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..8 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
+    }
+    std::mem::forget(payload);
 }
 
 #[cfg(all(test, not(loom)))]

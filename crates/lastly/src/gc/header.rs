@@ -209,9 +209,10 @@ impl Header {
 /// them together hold the memory.
 #[inline]
 pub(super) fn allocate<T: Trace + 'static>() -> NonNull<T> {
+    let is_leaf = T::is_leaf(); // Foreign code: before there is memory to lose.
     let header = const { Plan::of::<T>() }.allocate();
     // SAFETY: just allocated.
-    unsafe { header.write(Header::new(&One::<T>::TABLE, T::is_leaf())) };
+    unsafe { header.write(Header::new(&One::<T>::TABLE, is_leaf)) };
     // SAFETY: the value lies behind the header.
     unsafe { value_of(header) }
 }
