@@ -162,8 +162,8 @@ pub fn threshold() -> usize {
 ///
 /// An object is a suspect when one of several references to it is dropped. A collection costs as
 /// much as there is to look at from its suspects. If it looked at more objects in vain than this, the
-/// next one waits for as many suspects: a large structure that lives, and is touched all the
-/// time, need not be walked through each time. 1 (or 0) is a collection at every opportunity, which
+/// next one waits for as many suspects, up to ten times as many as set here: a large structure that lives, and is
+/// touched all the time, need not be walked through each time. 1 (or 0) is a collection at every opportunity, which
 /// finds bugs.
 pub fn set_threshold(suspects: usize) {
     this_thread(|collector| collector.set_threshold(suspects));

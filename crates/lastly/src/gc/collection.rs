@@ -22,7 +22,7 @@ impl Collector {
             return Collected::default();
         };
         self.begin();
-        let mut search = self.search.take().unwrap_or_default();
+        let mut search = self.search.take().unwrap_or_else(|| Box::new(Search::new()));
         let mut done = self.search(&mut search);
         self.bury(&mut search);
         self.record(&done);
@@ -73,7 +73,7 @@ impl Collector {
             report_panic(name, payload);
         }
         if self.nesting.get() == 1 {
-            drop_waiting(self, report_panic);
+            drop_waiting(self, 0, report_panic);
         }
         self.dropping.set(self.dropping.get() - 1);
     }

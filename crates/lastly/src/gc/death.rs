@@ -46,9 +46,10 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     if mark == Mark::SUSPECT {
         this_thread(|collector| collector.suspects.remove(header));
     }
-    // Others wait while a search goes on, which may have them in its lists.
-    if mark == Mark::LEAF && !needs_drop::<T>() {
-        fire(header);
+    // SAFETY: a `Gc`'s object is this thread's.
+    let is_plain = !needs_drop::<T>() && unsafe { header.ties().is_empty() };
+    // Others may have to wait; also while a search goes on, which may have them in its lists.
+    if mark == Mark::LEAF && is_plain {
         // SAFETY: this is the hold of the `Gc`s.
         return unsafe { header::release_plain(value) };
     }
@@ -106,10 +107,15 @@ fn fire_all(header: &Header) {
         if collector.dropping.get() > 0 {
             return collector.add_due(ties);
         }
-        // No collection begins by itself in a callback. (If this is too deep for another level, none
-        // does anyway.)
-        let _level = Level::enter(collector, Within::Death);
+        // No collection begins by itself in a callback.
+        let level = Level::enter(collector, Within::Callback);
+        let before = collector.waiting.borrow().len();
         drop(ties);
+        // What callbacks have dropped is not for who dropped the object to answer for. (But where no
+        // level is left, the next one out does this: each here would take stack.)
+        if level.is_some() {
+            drop_waiting(collector, before, report_panic);
+        }
     });
 }
 
@@ -120,6 +126,8 @@ pub(super) enum Within {
     Death,
     /// A collection: nobody is to blame.
     Collection,
+    /// The callbacks of an object that died: nor here.
+    Callback,
 }
 
 /// One level of nesting.
@@ -158,19 +166,19 @@ fn catch_up(collector: &Collector, within: Within) {
     collector.put_off.set(false);
     let mut first_panic = None;
     let mut on_panic = |name, payload| {
-        if within == Within::Collection || panicking() || first_panic.is_some() {
+        if within != Within::Death || panicking() || first_panic.is_some() {
             report_panic(name, payload);
         } else {
             first_panic = Some(payload);
         }
     };
-    drop_waiting(collector, &mut on_panic);
+    drop_waiting(collector, 0, &mut on_panic);
     for round in 0..ROUNDS {
         // Automatically once: what dies could always leave new suspects.
         if !collector.collect_if_put_off(round == 0) {
             break;
         }
-        drop_waiting(collector, &mut on_panic);
+        drop_waiting(collector, 0, &mut on_panic);
     }
     collector.nesting.set(0);
     collector.tidy_up();
@@ -179,12 +187,13 @@ fn catch_up(collector: &Collector, within: Within) {
     }
 }
 
-/// Lets die what waits, and what waits then, until nothing does.
+/// Lets die what waits, the last first, and what waits then, until so many are left.
 pub(super) fn drop_waiting(
     collector: &Collector,
+    left: usize,
     mut on_panic: impl FnMut(&'static str, Box<dyn Any + Send>),
 ) {
-    loop {
+    while collector.waiting.borrow().len() > left {
         let Some(object) = collector.waiting.borrow_mut().pop() else { return };
         // SAFETY: what waits holds its memory.
         let name = unsafe { object.as_ref() }.name();

@@ -35,9 +35,11 @@ pub(crate) struct Header {
     pub(super) number: Cell<u32>,
 }
 
-/// What an object is to the collector: a small number is that of the last collection that visited
-/// it. (There may be more than four billion. An object that was last visited exactly so long ago
-/// would be taken for one that was visited just now: it would stay.)
+/// What an object is to the collector. A small number is that of the last search that visited it;
+/// there may be more than four billion of them, and the numbers start anew. A search that meets
+/// an object that was last visited exactly so long ago takes it for one that it visited itself: it
+/// does not look into it, so that what that holds stays; and does not have it in its list, so that it
+/// stays as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark(u32);
 
@@ -46,9 +48,9 @@ impl Mark {
     pub(super) const NEW: Self = Self(0);
     /// A count fell to other than zero: part of a cycle that nobody else holds, perhaps.
     pub(super) const SUSPECT: Self = Self(u32::MAX - 4);
-    /// Its `Trace` panicked in this collection.
+    /// Its `Trace` panicked in this search.
     pub(super) const PASSED_OVER: Self = Self(u32::MAX - 3);
-    /// Of a type that owns no `Gc`: in no cycle.
+    /// Of a type that owns no `Gc`: in no cycle. Or one of too many whose `Trace` panicked.
     pub(super) const LEAF: Self = Self(u32::MAX - 2);
     /// Found to be garbage by a collection, which has yet to drop its value.
     pub(super) const DEAD: Self = Self(u32::MAX - 1);

@@ -74,10 +74,12 @@ pub use weak::Weak;
 ///
 /// # Dead objects
 ///
-/// Only one thing is different from `Rc`: when a cycle is collected, the `Drop` of one object may
-/// follow a `Gc` to another that is dead as well. To dereference that panics: ask
-/// [`is_alive`](Self::is_alive), or use [`try_deref`](Self::try_deref). A dead `Gc` can be cloned, compared and
-/// dropped. A pointer that is not to an object of the same cycle is never dead.
+/// Only one thing is different from `Rc`: when a collection finds garbage, all of it dies at once, cycles and
+/// what only they hold. (But not *leaves*, that own no `Gc` themselves: they die by count.) So the
+/// `Drop` of one object may follow a `Gc` to another that is dead as well. To dereference that panics: ask
+/// [`is_alive`](Self::is_alive), or use [`try_deref`](Self::try_deref). A dead `Gc` can be cloned, compared by
+/// [`ptr_eq`](Self::ptr_eq), and dropped. A pointer that was followed from anywhere but a `Drop` is never dead, unless
+/// a `Drop` has kept it.
 ///
 /// More than four billion pointers to one object abort the program, as more than `usize::MAX` do with
 /// `Rc`.
@@ -221,7 +223,7 @@ impl<T: ?Sized> Gc<T> {
     }
 
     /// Whether the value can be reached. False if it died in a collection: that is seen from the
-    /// `Drop` of another object of the same cycle, and from what such a `Drop` kept.
+    /// `Drop` of another object that died in the same, and from what such a `Drop` kept.
     ///
     /// ```
     /// use lastly::{Gc, Trace};
@@ -297,24 +299,6 @@ impl<T: ?Sized> Gc<T> {
         Weak::of(this.value)
     }
 
-    /// The value, to be changed, if no other `Gc` or `Weak` sees it.
-    ///
-    /// ```
-    /// use lastly::Gc;
-    ///
-    /// let mut number = Gc::new(1);
-    /// *Gc::get_mut(&mut number).unwrap() = 2;
-    /// let other = number.clone();
-    /// assert!(Gc::get_mut(&mut number).is_none());
-    /// # drop(other);
-    /// ```
-    #[inline]
-    pub fn get_mut(this: &mut Self) -> Option<&mut T> {
-        let is_exclusive = Self::is_only(this) && this.header().weak.get() == 1;
-        // SAFETY: nobody else has it.
-        is_exclusive.then(|| unsafe { Self::exclusive(this) })
-    }
-
     /// # Safety
     ///
     /// This is the only pointer to an object that is alive, and no `Weak` is left.
@@ -332,6 +316,28 @@ impl<T: ?Sized> Gc<T> {
         this.header().strong.get() == 1
             && Self::is_alive(this)
             && !this_thread(|collector| collector.searching.get())
+    }
+}
+
+// `'static`, as a pointer to a value that lives shorter can be had (it is taken for one where it does): what
+// is written by that might be looked at by a drop that had to wait.
+impl<T: ?Sized + 'static> Gc<T> {
+    /// The value, to be changed, if no other `Gc` or `Weak` sees it.
+    ///
+    /// ```
+    /// use lastly::Gc;
+    ///
+    /// let mut number = Gc::new(1);
+    /// *Gc::get_mut(&mut number).unwrap() = 2;
+    /// let other = number.clone();
+    /// assert!(Gc::get_mut(&mut number).is_none());
+    /// # drop(other);
+    /// ```
+    #[inline]
+    pub fn get_mut(this: &mut Self) -> Option<&mut T> {
+        let is_exclusive = Self::is_only(this) && this.header().weak.get() == 1;
+        // SAFETY: nobody else has it.
+        is_exclusive.then(|| unsafe { Self::exclusive(this) })
     }
 }
 

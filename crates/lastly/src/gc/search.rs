@@ -15,11 +15,15 @@
 //! # Panics
 //!
 //! Nothing but marks and numbers is written, and they mean nothing outside of a search. So when
-//! somebody's `Trace` panics, there is nothing to undo. But the program's panic hook has run, which is anybody's
-//! code, and may have cloned and dropped pointers: nothing that was counted holds any more. So
-//! the search begins anew, and *passes over* the object that panicked: it looks at it no more, and what that
-//! holds counts as held from outside. While a search goes on, no memory goes: what dies waits (see
-//! `death`), and nobody gets a value out or an exclusive reference (see [`Gc::get_mut`](super::Gc::get_mut)).
+//! somebody's `Trace` panics, there is nothing to undo: the search begins anew, and *passes over* that
+//! object; what that holds then counts as held from outside. It begins anew because the program's panic
+//! hook has run, which is anybody's code, and what was counted may not hold any more. And lest the hook do
+//! harm, nothing that a search has in its lists goes while that goes on: deaths wait (see `death`),
+//! and nobody gets a value out or an exclusive reference (see [`Gc::get_mut`](super::Gc::get_mut)).
+//!
+//! What was passed over is a suspect again: the next time it may not panic (it may have wanted to borrow
+//! what was borrowed). But where a search finds too many of these, it is given up, and they are looked into
+//! no more: the rest must be collected some time.
 
 use std::any::Any;
 use std::mem;
@@ -40,7 +44,6 @@ const FOLLOWED: u32 = u32::MAX;
 const KEPT: usize = 1 << 16;
 
 /// One search, or the memory for one.
-#[derive(Default)]
 pub(super) struct Search {
     tracer: Tracer,
     /// For its memory.
@@ -59,8 +62,6 @@ pub(super) struct Search {
 pub(crate) struct Finds {
     mark: Mark,
     is_spreading: bool,
-    /// To how many of those visited there are references that were not found so far.
-    held: usize,
     /// What to look into: in the first step all that was visited, in the order of discovery; in the
     /// second what is alive; at the end, the garbage.
     list: Vec<NonNull<Header>>,
@@ -77,7 +78,6 @@ impl Finds {
             if !self.is_spreading {
                 // More than were counted would be a wrong `Trace`: the object stays.
                 header.number.set(number.wrapping_sub(1));
-                self.held -= usize::from(number == 1);
             } else if number != FOLLOWED {
                 self.follow(object);
             }
@@ -91,10 +91,8 @@ impl Finds {
     fn visit(&mut self, object: NonNull<Header>, found: u32) {
         // SAFETY: alive, as a suspect, or as what a living object holds.
         let header = unsafe { object.as_ref() };
-        let left = header.strong.get() - found;
         header.mark.set(self.mark);
-        header.number.set(left);
-        self.held += usize::from(left > 0);
+        header.number.set(header.strong.get() - found);
         self.list.push(object);
     }
 
@@ -107,19 +105,40 @@ impl Finds {
     }
 }
 
+/// The number of an object that was visited.
+#[inline]
+fn number(object: &NonNull<Header>) -> u32 {
+    // SAFETY: visited, hence alive.
+    unsafe { object.as_ref() }.number.get()
+}
+
 impl Search {
+    pub(super) fn new() -> Self {
+        Self {
+            tracer: Tracer::new(),
+            pending: Vec::new(),
+            roots: Vec::new(),
+            looked_into: None,
+            passed_over: Vec::new(),
+            panics: Vec::new(),
+        }
+    }
+
     /// Searches from this thread's suspects, and says how many objects it visited. Afterwards they
     /// are suspects no more, but for those of which nothing became known.
     pub(super) fn run(&mut self, collector: &Collector) -> usize {
+        if collector.suspects.len() == 0 {
+            return 0;
+        }
         let nesting = collector.nesting.replace(DEEPEST);
         collector.searching.set(true);
-        let mut visited = 0;
+        let mut visited = None;
         for _ in 0..ROUNDS {
             let mark = collector.mark.get().next();
             collector.mark.set(mark);
             match catch_unwind(AssertUnwindSafe(|| self.search(mark, &collector.suspects))) {
                 Ok(count) => {
-                    visited = count;
+                    visited = Some(count);
                     collector.suspects.clear();
                     break;
                 }
@@ -129,19 +148,19 @@ impl Search {
         collector.searching.set(false);
         collector.nesting.set(nesting);
         if !self.passed_over.is_empty() {
-            self.suspect_again(&collector.suspects);
+            self.end_passing_over(&collector.suspects, visited.is_none());
         }
-        visited
+        visited.unwrap_or(0)
     }
 
-    /// What was passed over, as nothing is known of it.
+    /// Nothing is known of what was passed over; if those were too many, nothing ever will be.
     #[cold]
-    fn suspect_again(&mut self, suspects: &Suspects) {
+    fn end_passing_over(&mut self, suspects: &Suspects, for_good: bool) {
         for object in self.passed_over.drain(..) {
             // SAFETY: no memory went since it was visited.
             let header = unsafe { object.as_ref() };
-            header.mark.set(Mark::NEW);
-            if header.strong.get() > 0 {
+            header.mark.set(if for_good { Mark::LEAF } else { Mark::NEW });
+            if header.strong.get() > 0 && !for_good {
                 // SAFETY: alive, and no suspect, as it was passed over.
                 unsafe { suspects.add(object) };
             }
@@ -178,10 +197,10 @@ impl Search {
 
     fn search(&mut self, mark: Mark, suspects: &Suspects) -> usize {
         let finds = &mut self.tracer.finds;
-        (finds.mark, finds.is_spreading, finds.held) = (mark, false, 0);
+        (finds.mark, finds.is_spreading) = (mark, false);
         self.count(suspects);
         let visited = self.tracer.finds.list.len();
-        if self.tracer.finds.held > 0 {
+        if self.tracer.finds.list.iter().any(|object| number(object) > 0) {
             self.spread();
         }
         visited
@@ -213,29 +232,65 @@ impl Search {
         let Self { tracer, roots, looked_into, pending, .. } = self;
         tracer.finds.is_spreading = true;
         let mut visited = mem::replace(&mut tracer.finds.list, mem::take(pending));
-        // SAFETY: visited, hence alive.
-        let number = |object: NonNull<Header>| unsafe { object.as_ref() }.number.get();
         let mut roots = roots.iter().peekable();
-        'all: for &object in &visited {
+        'all: for object in &visited {
             if number(object) == 0 || number(object) == FOLLOWED {
                 continue;
             }
-            tracer.finds.follow(object);
+            tracer.finds.follow(*object);
             while let Some(object) = tracer.finds.list.pop() {
-                while roots.next_if(|root| number(**root) != 0).is_some() {}
+                while roots.next_if(|root| number(root) != 0).is_some() {}
                 if roots.peek().is_none() {
                     break 'all;
                 }
                 *looked_into = Some(object);
-                // SAFETY: as above.
+                // SAFETY: visited, hence alive.
                 unsafe { header::trace(object, tracer) };
             }
         }
         if roots.peek().is_none() {
             visited.clear(); // All of it can be reached from what is alive.
         } else {
-            visited.retain(|object| number(*object) == 0);
+            visited.retain(|object| number(object) == 0);
         }
         *pending = mem::replace(&mut tracer.finds.list, visited);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::thread::this_thread;
+    use super::*;
+    use crate::{Gc, Trace, collect};
+
+    struct Node(RefCell<Vec<Gc<Node>>>);
+
+    // SAFETY: each pointer is owned, and visited once.
+    unsafe impl Trace for Node {
+        fn trace(&self, tracer: &mut Tracer) {
+            self.0.trace(tracer);
+        }
+    }
+
+    fn node() -> Gc<Node> {
+        Gc::new(Node(RefCell::default()))
+    }
+
+    /// An object that was visited by the search before last, of the same number.
+    #[test]
+    fn numbers_of_searches_come_again() {
+        let stale = node();
+        let alive = node();
+        drop((stale.clone(), alive.clone()));
+        let before = this_thread(|collector| collector.mark.get());
+        collect();
+        alive.0.borrow_mut().extend([stale.clone(), stale.clone()]);
+        stale.0.borrow_mut().push(node());
+        drop(alive.clone());
+        this_thread(|collector| collector.mark.set(before));
+        assert_eq!(collect().objects, 0);
+        assert!(Gc::is_alive(&alive) && Gc::is_alive(&stale) && Gc::is_alive(&stale.0.borrow()[0]));
     }
 }

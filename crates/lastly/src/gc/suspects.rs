@@ -71,8 +71,8 @@ impl Suspects {
         self.with(Vec::clear);
     }
 
-    /// Makes suspects again of those that a search has visited, but for those that it passed over.
-    /// Since then some may have been added again, and some may have died, but not gone.
+    /// Makes suspects again of those that a search has visited, but for those that it passes over.
+    /// Meanwhile some may have been added again, and some may have died, but not gone.
     #[cold]
     pub(super) fn restore(&self) {
         // SAFETY: the memory of those that died is still there (the contract of `add`).

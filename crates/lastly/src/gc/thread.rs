@@ -15,6 +15,10 @@ use crate::ties::Ties;
 /// How many suspects start a collection, if nobody sets another number.
 pub(crate) const DEFAULT_THRESHOLD: usize = 1_000;
 
+/// How many times the threshold a collection waits for, at most, however much the last one looked at in
+/// vain: what these suspects hold may be large.
+const MOST_PATIENCE: usize = 10;
+
 pub(crate) struct Collector {
     pub(super) suspects: Suspects,
     /// How many deaths and collections this is inside of.
@@ -48,20 +52,35 @@ pub(crate) struct Collector {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// No suspect so far.
+    /// Nothing is kept here, and nobody will tell if the thread ends.
     New,
+    /// An [`End`] will.
     Running,
-    /// The thread is ending, and its other thread-locals may still drop objects: each suspect is
-    /// looked at, at once.
+    /// None is left: each suspect is looked at, at once.
     Ending,
 }
 
 thread_local! {
     // Constant and without a destructor, so that it can be used at any moment of a thread's life.
     static COLLECTOR: ManuallyDrop<Collector> = const { ManuallyDrop::new(Collector::new()) };
-    // This one has a destructor. It is made when the other has anything to be told for.
-    static END: End = const { End };
 }
+
+/// Thread-locals with a destructor, that tell the collector that its thread ends: not one, as other
+/// thread-locals may go after it, and drop objects. The next one is made then; it goes when the one that
+/// goes just now is gone.
+macro_rules! ends {
+    ($($name:ident)*) => {
+        thread_local! { $(static $name: End = const { End };)* }
+
+        /// Has the end of this thread, or of the thread-local that goes just now, be told. False: there
+        /// were too many of them.
+        fn will_be_told() -> bool {
+            $($name.try_with(|_| ()).is_ok())||*
+        }
+    };
+}
+
+ends!(FIRST SECOND THIRD FOURTH FIFTH SIXTH SEVENTH EIGHTH);
 
 /// Hands this thread's collector to `work`.
 #[inline]
@@ -118,9 +137,7 @@ impl Collector {
 
     #[cold]
     fn begin_now(&self) {
-        // This fails where the thread is ending already.
-        let is_ending = END.try_with(|_| ()).is_err();
-        self.stage.set(if is_ending { Stage::Ending } else { Stage::Running });
+        self.stage.set(if will_be_told() { Stage::Running } else { Stage::Ending });
         self.set_trigger();
     }
 
@@ -153,15 +170,15 @@ impl Collector {
         let mut statistics = self.statistics.get();
         statistics.add(done);
         self.statistics.set(statistics);
-        self.patience.set(done.examined - done.objects);
+        let most = self.threshold.get().saturating_mul(MOST_PATIENCE);
+        self.patience.set((done.examined - done.objects).min(most));
         self.set_trigger();
     }
 
     fn set_trigger(&self) {
         let trigger = match self.stage.get() {
-            Stage::New => 1,
-            _ if self.paused.get() > 0 => usize::MAX,
-            Stage::Ending => 1,
+            Stage::New | Stage::Ending => 1,
+            Stage::Running if self.paused.get() > 0 => usize::MAX,
             // At every opportunity: without patience.
             Stage::Running if self.threshold.get() == 1 => 1,
             Stage::Running => self.threshold.get().max(self.patience.get()),
@@ -204,7 +221,7 @@ impl Collector {
                 break;
             }
         }
-        self.stage.set(Stage::Ending);
+        self.stage.set(Stage::New);
         self.set_trigger();
         self.free_memory();
     }

@@ -47,8 +47,12 @@ use crate::gc::Finds;
 ///
 /// Within one collection, it must find the same each time. It must not create, clone, or drop a
 /// `Gc`, nor change anything that might be looked into just then: a [`Cell`](std::cell::Cell) is looked into where it
-/// lies. It may panic: then the object is taken to own nothing, for this time. But it must not use
-/// the value after that (in a guard's `Drop`, say): the panic hook is anybody's code.
+/// lies.
+///
+/// It should not panic. If it does, that is contained and [reported](crate::report), and for this time the object
+/// is taken to own nothing. But the program's panic hook runs in the middle of the search: who lets
+/// `trace` panic, or catches a panic in it, answers for a hook that does to a `Gc`, or to anything that is looked
+/// into, what `trace` itself must not. (A derived `trace` does not panic.)
 ///
 /// [`is_leaf`](Self::is_leaf) must always say the same. Where it says `true` of what does own a
 /// `Gc`, cycles leak, and nothing worse.
@@ -73,9 +77,15 @@ pub unsafe trait Trace {
 }
 
 /// What [`Trace`] tells the collector: the objects that a value holds. To be passed on.
-#[derive(Default)]
 pub struct Tracer {
     pub(crate) finds: Finds,
+}
+
+impl Tracer {
+    /// For a search only: what a `Trace` finds changes marks.
+    pub(crate) fn new() -> Self {
+        Self { finds: Finds::default() }
+    }
 }
 
 impl Debug for Tracer {

@@ -137,14 +137,45 @@ struct Packed;
 /// ```
 struct Misspelt;
 
-/// What the collector looks into cannot be taken out of the look.
+/// Only a search for garbage looks into values: what `Trace` finds changes marks.
 ///
-/// ```compile_fail,E0624
-/// lastly::Tracer::default().found();
-/// ```
-///
-/// ```
-/// # use lastly::{Gc, Trace, Tracer};
+/// ```compile_fail,E0599
+/// use lastly::{Gc, Trace, Tracer};
 /// Gc::new(1).trace(&mut Tracer::default());
 /// ```
-struct TracerIsOpaque;
+///
+/// ```
+/// use lastly::{Gc, Trace, Tracer};
+/// fn look(value: &dyn Trace, tracer: &mut Tracer) {
+///     value.trace(tracer);
+/// }
+/// ```
+struct NobodyElseTraces;
+
+/// A pointer to a value of a longer life is one to a value of a shorter; but nothing can be written by
+/// that, for a drop that has to wait to look at later.
+///
+/// ```compile_fail,E0597
+/// #[derive(lastly::Trace)]
+/// struct Name<'a>(&'a str);
+/// fn shorten<'a>(name: lastly::Gc<Name<'static>>, _: &'a str) -> lastly::Gc<Name<'a>> {
+///     name
+/// }
+/// let text = String::from("a");
+/// let mut name = shorten(lastly::Gc::new(Name("")), &text);
+/// lastly::Gc::get_mut(&mut name).unwrap().0 = &text;
+/// ```
+///
+/// ```
+/// #[derive(lastly::Trace)]
+/// struct Name<'a>(&'a str);
+/// fn shorten<'a>(name: lastly::Gc<Name<'static>>, _: &'a str) -> lastly::Gc<Name<'a>> {
+///     name
+/// }
+/// let text = String::from("a");
+/// let name = shorten(lastly::Gc::new(Name("")), &text);
+/// assert_eq!(name.0, "");
+/// let mut name = lastly::Gc::new(Name(""));
+/// lastly::Gc::get_mut(&mut name).unwrap().0 = "a";
+/// ```
+struct NothingShorterIsWritten;

@@ -168,8 +168,8 @@ fn the_rest_of_the_heap_is_not_looked_at() {
 fn what_was_in_vain_makes_the_next_one_wait() {
     alone(|| {
         let log = Log::default();
-        let heap = Node::ring(&log, &["live"; 400]);
-        collector::set_threshold(10);
+        let heap = Node::ring(&log, &["live"; 200]);
+        collector::set_threshold(30);
         let touch_until_collected = |limit| {
             let before = collections();
             let touched = heap.iter().cycle().take(limit).take_while(|node| {
@@ -178,10 +178,11 @@ fn what_was_in_vain_makes_the_next_one_wait() {
             });
             touched.count()
         };
-        assert_eq!(touch_until_collected(400), 9, "with the tenth");
-        assert_eq!(touch_until_collected(1_000), 399, "400 objects in vain are worth 400 suspects");
-        collector::set_threshold(10);
-        assert_eq!(touch_until_collected(400), 9, "set anew");
+        assert_eq!(touch_until_collected(200), 29, "with the thirtieth");
+        assert_eq!(touch_until_collected(200), 199, "200 objects in vain are worth 200 suspects");
+        collector::set_threshold(3);
+        assert_eq!(touch_until_collected(200), 2, "set anew");
+        assert_eq!(touch_until_collected(200), 29, "but not more than ten times the threshold");
         drop(heap);
     });
 }

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lastly::{Gc, collect, finalize, unsize};
+use lastly::{Gc, Weak, collect, finalize, unsize};
 
 use crate::Log;
 use crate::nodes::{Node, alone, check_still_working};
@@ -211,6 +211,31 @@ fn a_finalizer_of_a_dead_object() {
         assert_eq!(log.take(), ["late"]);
         assert!(!handle.is_alive());
     });
+}
+
+/// A `Drop` may keep a weak reference to a sibling, whose last pointer goes before its value does.
+#[test]
+fn a_weak_reference_that_was_made_too_late() {
+    thread_local! { static WEAK: RefCell<Vec<Weak<Node>>> = const { RefCell::new(Vec::new()) }; }
+    alone(|| {
+        let log = Log::default();
+        let ring = Node::ring(&log, &["a", "b", "c"]);
+        for node in &ring {
+            node.on_drop(|node| {
+                let next = node.links.take().remove(0);
+                WEAK.with_borrow_mut(|weak| weak.push(Gc::downgrade(&next)));
+                finalize(&next, node.log().say("callback"), ());
+            });
+        }
+        drop(ring);
+        assert_eq!(collect().callbacks, 3, "all pointers went");
+        let mut lines = log.take();
+        assert_eq!(lines.split_off(3), ["callback"; 3]);
+        let weak = WEAK.take();
+        assert_eq!(weak.len(), 3);
+        assert!(weak.iter().all(|weak| weak.upgrade().is_none() && weak.strong_count() == 0));
+    });
+    check_still_working();
 }
 
 /// A `Drop` may take its siblings out, drop them, swap them: each value is dropped once.

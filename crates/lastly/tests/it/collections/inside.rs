@@ -1,6 +1,6 @@
 //! What `Drop`s and callbacks may do inside a collection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -227,10 +227,37 @@ fn others_die_along() {
     check_still_working();
 }
 
+/// What a `Drop` takes out of its object is there at once; the callbacks join those that are due.
+#[test]
+fn values_are_taken_out() {
+    alone(|| {
+        let log = Log::default();
+        let (taken, replaced) = (Node::new(&log, "taken"), Gc::new(1));
+        let circle = Node::circle(&log, "circle");
+        finalize(&taken, log.say("1: taken"), ());
+        finalize(&circle, log.say("2: circle"), ());
+        finalize(&replaced, log.say("3: replaced"), ());
+        let weak = Gc::downgrade(&replaced);
+        let work = Cell::new(Some((taken, replaced)));
+        circle.on_drop(move |node| {
+            let (taken, mut replaced) = work.take().expect("once");
+            let taken = Gc::try_unwrap(taken).expect("the only pointer");
+            *Gc::make_mut(&mut replaced) += 1;
+            node.log().add(format!("{} {replaced} {}", taken.name, weak.upgrade().is_none()));
+        });
+        drop(circle);
+        assert_eq!(collect().callbacks, 3);
+        let expected = ["drop circle", "taken 2 true", "drop taken"];
+        let mut lines = log.take();
+        assert_eq!(lines.split_off(3), ["3: replaced", "2: circle", "1: taken"]);
+        assert_eq!(lines, expected);
+    });
+}
+
 /// `collect` inside `collect` inside … : from some depth on it waits, and nothing is lost.
 #[test]
 fn collections_inside_collections() {
-    thread_local! { static LEFT: std::cell::Cell<u32> = const { std::cell::Cell::new(0) }; }
+    thread_local! { static LEFT: Cell<u32> = const { Cell::new(0) }; }
     fn nested(node: &Node) {
         let left = LEFT.get();
         if left > 0 {
