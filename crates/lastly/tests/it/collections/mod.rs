@@ -5,5 +5,6 @@ mod automatic;
 mod dead;
 mod deep;
 mod inside;
+mod limits;
 mod order;
 mod threads;
