@@ -283,10 +283,11 @@ mod tests {
     fn numbers_of_searches_come_again() {
         let stale = node();
         let alive = node();
-        drop((stale.clone(), alive.clone()));
+        // The second suspect keeps a number: all are known to be alive when the first is.
+        drop((alive.clone(), stale.clone()));
         let before = this_thread(|collector| collector.mark.get());
         collect();
-        alive.0.borrow_mut().extend([stale.clone(), stale.clone()]);
+        alive.0.borrow_mut().push(stale.clone());
         stale.0.borrow_mut().push(node());
         drop(alive.clone());
         this_thread(|collector| collector.mark.set(before));
