@@ -72,6 +72,7 @@ mod hooks {
 
     use crate::REGISTRY;
     use crate::entry::RustDoor;
+    use crate::gc::{Collector, this_thread};
 
     static INSTALLED: Once = Once::new();
 
@@ -91,6 +92,7 @@ mod hooks {
     }
 
     extern "C" fn at_exit() {
+        this_thread(Collector::expect_no_end);
         super::drain();
     }
 

@@ -31,7 +31,7 @@ use crate::trace::{Trace, Tracer};
 
 pub(crate) use header::Header;
 pub(crate) use search::Finds;
-pub(crate) use thread::this_thread;
+pub(crate) use thread::{Collector, this_thread};
 pub use weak::Weak;
 
 /// A shared pointer to an object of this thread, like [`Rc`](std::rc::Rc), whose reference cycles

@@ -226,6 +226,13 @@ impl Collector {
         self.free_memory();
     }
 
+    /// The program ends on this thread: its thread-locals are gone, and nobody will tell of another
+    /// end.
+    pub(crate) fn expect_no_end(&self) {
+        self.stage.set(Stage::Ending);
+        self.set_trigger();
+    }
+
     /// An object which value is to be dropped when the outermost level ends.
     #[cold]
     pub(super) fn wait(&self, object: NonNull<Header>) {

@@ -33,6 +33,12 @@ impl<T: Trace + 'static> From<T> for Gc<T> {
     }
 }
 
+impl<T: Trace + 'static> From<Box<T>> for Gc<T> {
+    fn from(value: Box<T>) -> Self {
+        Self::new(*value)
+    }
+}
+
 impl<T: PartialEq + ?Sized> PartialEq for Gc<T> {
     /// By value.
     fn eq(&self, other: &Self) -> bool {
