@@ -1,7 +1,7 @@
 //! A panic in every function of the user's, on every path. Nothing else is stopped, nothing runs
 //! twice, and everything works afterwards.
 
-use lastly::{Outcome, Watched, defer, finalize};
+use lastly::{Outcome, Watched, defer, finalize, report};
 
 use crate::{Log, Reports, explode, panic_of};
 
@@ -165,7 +165,7 @@ fn in_the_debug_of_an_error() {
             panic!("unspeakable")
         }
     }
-    let reports = Reports::record();
+    let _reports = Reports::record();
     let log = Log::default();
     let object = Watched::new(1);
     finalize(&object, log.say("oldest"), ());
