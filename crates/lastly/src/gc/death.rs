@@ -39,12 +39,13 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
     // SAFETY: all `Gc`s together hold the memory until `end`.
     let header = unsafe { object.as_ref() };
     let mark = header.mark.get();
+    debug_assert_ne!(mark, Mark::DEAD, "the collection that drops the value ends the object");
     if mark == Mark::BURIED {
         // SAFETY: the value is gone, and so is the last `Gc`.
         return unsafe { end(object) };
     }
     if mark == Mark::SUSPECT {
-        this_thread(|collector| collector.suspects.remove(header));
+        this_thread(|collector| collector.acquit(header));
     }
     // SAFETY: a `Gc`'s object is this thread's.
     let is_plain = !needs_drop::<T>() && unsafe { header.ties().is_empty() };

@@ -354,7 +354,7 @@ impl Header {
     #[inline]
     fn forget_suspicion(&self) {
         if self.mark.get() == header::Mark::SUSPECT {
-            this_thread(|collector| collector.suspects.remove(self));
+            this_thread(|collector| collector.acquit(self));
         }
     }
 }

@@ -241,9 +241,17 @@ impl Collector {
         self.waiting.borrow_mut().push(object);
     }
 
-    /// Gives up the memory that is kept for later, if there is none.
+    /// No longer a suspect: dead, or nobody but the caller can reach it.
+    pub(super) fn acquit(&self, header: &Header) {
+        self.suspects.remove(header);
+        if self.suspects.len() == 0 {
+            self.tidy_up();
+        }
+    }
+
+    /// Gives up the memory that is kept for later, if nobody will tell when that ends.
     pub(super) fn tidy_up(&self) {
-        if self.stage.get() == Stage::Ending {
+        if self.stage.get() != Stage::Running {
             self.free_memory();
         }
     }
