@@ -285,20 +285,6 @@ struct OwnsItsWeak;
 /// ```
 struct HandleToAGc;
 
-/// The collector must be able to look into what a `Gc` holds.
-///
-/// ```compile_fail,E0277
-/// struct Node(Option<lastly::Gc<Node>>);
-/// lastly::Gc::new(Node(None));
-/// ```
-///
-/// ```
-/// #[derive(lastly::Trace)]
-/// struct Node(Option<lastly::Gc<Node>>);
-/// lastly::Gc::new(Node(None));
-/// ```
-struct NotTraced;
-
 /// ```compile_fail,E0277
 /// struct Node;
 /// let nodes: lastly::Gc<[Node]> = [Node].into();
@@ -310,40 +296,6 @@ struct NotTraced;
 /// let nodes: lastly::Gc<[Node]> = [Node].into();
 /// ```
 struct SliceNotTraced;
-
-/// An object may live to the end of the program: it cannot borrow.
-///
-/// ```compile_fail,E0597
-/// #[derive(lastly::Trace)]
-/// struct Named<'a>(&'a str);
-/// let name = String::from("a");
-/// let kept = lastly::Gc::new(Named(&name));
-/// ```
-///
-/// ```
-/// #[derive(lastly::Trace)]
-/// struct Named(String);
-/// let name = String::from("a");
-/// let kept = lastly::Gc::new(Named(name));
-/// ```
-struct NotStatic;
-
-/// Who says by hand what a value owns promises something.
-///
-/// ```compile_fail,E0200
-/// struct Mine;
-/// impl lastly::Trace for Mine {
-///     fn trace(&self, _: &mut lastly::Tracer) {}
-/// }
-/// ```
-///
-/// ```
-/// struct Mine;
-/// unsafe impl lastly::Trace for Mine {
-///     fn trace(&self, _: &mut lastly::Tracer) {}
-/// }
-/// ```
-struct TraceIsUnsafe;
 
 /// A `Gc` is shared: its value is changed through a cell, or where there is one pointer only.
 ///

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
 
-use super::death::{Level, Within, drop_waiting, end, report_panic};
+use super::death::{Blame, Level, drop_waiting, end, report_panic};
 use super::header::{self, Header, Mark};
 use super::search::Search;
 use super::thread::Collector;
@@ -16,7 +16,7 @@ use crate::ties::Ties;
 impl Collector {
     /// Collects; inside of too many others, when the outermost of them ends.
     pub(crate) fn collect(&self) -> Collected {
-        let Some(_level) = Level::enter(self, Within::Collection) else {
+        let Some(_level) = Level::enter(self, Blame::Nobody) else {
             self.wanted.set(true);
             self.put_off.set(true);
             return Collected::default();

@@ -55,7 +55,7 @@ pub(super) unsafe fn last_gone<T: ?Sized>(value: NonNull<T>) {
         return unsafe { header::release_plain(value) };
     }
     this_thread(|collector| {
-        let Some(_level) = Level::enter(collector, Within::Death) else {
+        let Some(_level) = Level::enter(collector, Blame::Dropper) else {
             return collector.wait(object);
         };
         // Also when the drop panics.
@@ -109,7 +109,7 @@ fn fire_all(header: &Header) {
             return collector.add_due(ties);
         }
         // No collection begins by itself in a callback.
-        let level = Level::enter(collector, Within::Callback);
+        let level = Level::enter(collector, Blame::Nobody);
         let before = collector.waiting.borrow().len();
         drop(ties);
         // What callbacks have dropped is not for who dropped the object to answer for. (But where no
@@ -120,33 +120,31 @@ fn fire_all(header: &Header) {
     });
 }
 
-/// What a level of nesting is.
+/// Who gets the panic of a death that had to wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Within {
-    /// The death of an object: somebody dropped it, and gets the panic of what waited.
-    Death,
-    /// A collection: nobody is to blame.
-    Collection,
-    /// The callbacks of an object that died: nor here.
-    Callback,
+pub(super) enum Blame {
+    /// Who dropped the object: that is a death as with `Rc`.
+    Dropper,
+    /// Nobody, so it is reported: in a collection, in a callback.
+    Nobody,
 }
 
 /// One level of nesting.
 pub(super) struct Level<'a> {
     collector: &'a Collector,
-    within: Within,
+    blame: Blame,
 }
 
 impl<'a> Level<'a> {
     /// One level deeper; `None` if that is too deep.
     #[inline]
-    pub(super) fn enter(collector: &'a Collector, within: Within) -> Option<Self> {
+    pub(super) fn enter(collector: &'a Collector, blame: Blame) -> Option<Self> {
         let nesting = collector.nesting.get();
         if nesting == DEEPEST {
             return None;
         }
         collector.nesting.set(nesting + 1);
-        Some(Self { collector, within })
+        Some(Self { collector, blame })
     }
 }
 
@@ -155,7 +153,7 @@ impl Drop for Level<'_> {
     fn drop(&mut self) {
         let nesting = self.collector.nesting.get();
         if nesting == 1 && self.collector.put_off.get() {
-            return catch_up(self.collector, self.within);
+            return catch_up(self.collector, self.blame);
         }
         self.collector.nesting.set(nesting - 1);
     }
@@ -163,11 +161,11 @@ impl Drop for Level<'_> {
 
 /// Leaves the outermost level: first comes what had to wait for that, deaths and collections.
 #[cold]
-fn catch_up(collector: &Collector, within: Within) {
+fn catch_up(collector: &Collector, blame: Blame) {
     collector.put_off.set(false);
     let mut first_panic = None;
     let mut on_panic = |name, payload| {
-        if within != Within::Death || panicking() || first_panic.is_some() {
+        if blame == Blame::Nobody || panicking() || first_panic.is_some() {
             report_panic(name, payload);
         } else {
             first_panic = Some(payload);

@@ -57,12 +57,12 @@ impl Mark {
     /// Dead, and its value is dropped: `Gc`s that were kept by a `Drop` hold its memory.
     pub(super) const BURIED: Self = Self(u32::MAX);
 
-    /// The mark of the collection after the one with this mark.
+    /// The mark of the search after the one with this mark.
     pub(super) fn next(self) -> Self {
         if self.0 + 1 < Self::SUSPECT.0 { Self(self.0 + 1) } else { Self(1) }
     }
 
-    /// To be visited when it is reached, unless this collection did so before.
+    /// To be visited when it is reached, unless this search did so before.
     #[inline]
     pub(super) fn can_be_visited(self) -> bool {
         self <= Self::SUSPECT
@@ -319,8 +319,7 @@ pub(super) unsafe fn drop_value(header: NonNull<Header>) {
     unsafe { drop_value(header) };
 }
 
-/// Lets go of the memory, on behalf of a `Weak`, of all `Gc`s, or of the collector; the last to do
-/// so frees it.
+/// Lets go of the memory, on behalf of a `Weak`, or of all `Gc`s; the last to do so frees it.
 ///
 /// # Safety
 ///

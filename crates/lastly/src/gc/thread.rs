@@ -13,7 +13,7 @@ use crate::collector::{Collected, Statistics};
 use crate::ties::Ties;
 
 /// How many suspects start a collection, if nobody sets another number.
-pub(crate) const DEFAULT_THRESHOLD: usize = 1_000;
+const DEFAULT_THRESHOLD: usize = 1_000;
 
 /// How many times the threshold a collection waits for, at most, however much the last one looked at in
 /// vain: what these suspects hold may be large.
@@ -43,8 +43,8 @@ pub(crate) struct Collector {
     /// How many suspects start a collection.
     trigger: Cell<usize>,
     threshold: Cell<usize>,
-    /// At how many objects the last collection looked in vain: so many suspects the next one waits for,
-    /// if that is more. So what a suspect costs is bounded, whatever it leads to.
+    /// At how many objects the last collection looked in vain, up to [`MOST_PATIENCE`]: the next one waits
+    /// for so many suspects, if that is more. So what one suspect costs on average stays small.
     patience: Cell<usize>,
     paused: Cell<u32>,
     stage: Cell<Stage>,
@@ -175,6 +175,8 @@ impl Collector {
         self.set_trigger();
     }
 
+    /// To be called when anything that it depends on has changed. If it is time by then, the end of the
+    /// next death will do.
     fn set_trigger(&self) {
         let trigger = match self.stage.get() {
             Stage::New | Stage::Ending => 1,
