@@ -13,9 +13,15 @@
 //! 5. The door shuts: every node left is marked, and a later claim to run it finds the mark. What
 //!    came too late to run is reported. What other threads had begun until then is waited for as
 //!    well, and reported if it is still running.
+//!
+//! It may be **cut short**: by itself, between two callbacks, when its time is spent; by another thread
+//! (see `ending`) when a callback does not return, or another signal comes. Then every node is marked
+//! at once, and what is running, and all that was yet to run, is reported. The draining thread, if
+//! it comes back, finds nothing pending, and waits for the end of the process.
 
 use std::mem;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::list::{List, older, sequence_of};
@@ -23,7 +29,51 @@ use crate::node::{Node, Place};
 use crate::registry::{Claim, Door, Locked, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
 use crate::state::{Claimed, Due, Run};
-use crate::sync::{Deadline, SHARDS, back_off, thread_number};
+use crate::sync::{AtomicU32, AtomicU64, Deadline, Moment, SHARDS, constructor, thread_number};
+
+/// What a drain is for, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What ends the program.
+    pub cause: Cause,
+    /// How long to wait for callbacks that other threads are running.
+    pub wait: Duration,
+    /// How long all of it may take; `None`: as long as it takes.
+    pub budget: Option<Duration>,
+    /// Go on with a drain that is going on further up on this very thread, which will not: a callback
+    /// of it ends the program.
+    pub resume: bool,
+}
+
+/// What the drain is running, for a report of another thread's.
+pub(crate) struct Running {
+    thread: AtomicU32,
+    since: AtomicU64,
+}
+
+impl Running {
+    constructor! {
+        pub(crate) fn new() -> Self {
+            Self { thread: AtomicU32::new(0), since: AtomicU64::new(0) }
+        }
+    }
+
+    /// The draining thread begins to run the next callback.
+    #[inline]
+    fn begin(&self) -> Moment {
+        let now = Moment::now();
+        // Relaxed: only a report's duration hangs on it.
+        self.thread.store(thread_number(), Relaxed);
+        self.since.store(now.to_word(), Relaxed);
+        now
+    }
+
+    /// Since when, if this thread is the one that drains.
+    fn since(&self, thread: u32) -> Option<Moment> {
+        let drains = self.thread.load(Relaxed) == thread;
+        drains.then(|| Moment::from_word(self.since.load(Relaxed)))
+    }
+}
 
 /// What the drain found when nothing was pending any more.
 enum Rest {
@@ -35,89 +85,142 @@ enum Rest {
     Closing,
     /// What others had begun has come to its end, or they were waited for long enough.
     Over,
+    /// Another thread has cut the drain short, and ends the process.
+    Cut,
 }
 
 impl<D: Door> Registry<D> {
     /// Runs every live finalizer whose exit flag is on, newest first, then shuts the door for good.
-    /// Waits up to `wait` for callbacks that other threads are running.
     ///
     /// A second drain runs nothing. If the first is still going on, on another thread, it waits for
-    /// that, up to `wait`: a program must not end while it drains.
-    pub fn drain(&self, wait: Duration) {
-        if !self.begin_drain() {
-            return self.wait_for_the_first_drain(wait);
+    /// that, as it would for a callback: a program must not end while it drains. (Without end, if it
+    /// is a signal that ends the program: another signal ends the wait.)
+    pub fn drain(&self, terms: &Terms) {
+        if !self.begin_drain(terms.resume) {
+            return self.wait_for_the_first_drain(terms);
         }
+        let end = terms.budget.map_or(Deadline::NEVER, Deadline::after);
         let mut waiting = None;
         let mut round = 0;
         let mut last_round = false;
         loop {
-            while let Some(claim) = self.next_due() {
+            while let Some(claim) = self.next_due(terms.cause, end) {
+                let begun = self.running.begin();
                 // SAFETY: claimed by `next_due`, and nothing was taken out yet.
-                unsafe { D::run(claim, Cause::Exit) };
+                unsafe { D::run(claim, terms.cause, Some(begun)) };
                 // The wait begins when there is nothing else to do.
                 waiting = None;
             }
-            let deadline = *waiting.get_or_insert_with(|| Deadline::after(wait));
+            if end.passed() {
+                return self.cut(terms.cause);
+            }
+            let deadline = *waiting.get_or_insert_with(|| Deadline::after(terms.wait));
             match self.settle(deadline, last_round) {
                 Rest::Pending { late } => last_round |= late,
                 Rest::Busy => {
-                    back_off(round);
+                    D::wait(round);
                     round += 1;
                 }
-                Rest::Closing => self.report_all(Place::Late),
+                Rest::Closing => self.report_all(Place::Late, terms.cause),
                 Rest::Over => break,
+                Rest::Cut => return self.wait_for_the_first_drain(terms),
             }
         }
-        self.report_all(Place::Unfinished);
-        // Last, as the program may end as soon as another thread sees it.
+        self.report_all(Place::Unfinished, terms.cause);
+        D::report_running(terms.cause);
+        self.shut();
+    }
+
+    /// Cuts the end of the program short: nothing begins to run any more. Reports what is running
+    /// and what is skipped; what is due by now to end up on another thread, is not waited for.
+    ///
+    /// To be followed by the end of the process.
+    pub fn cut(&self, cause: Cause) {
+        let mut shards = self.lock_all();
+        match shards[0].phase {
+            Phase::Closing { cut: true, .. } | Phase::Shut => return,
+            // SAFETY: all locks are held, and `begin` marks each shard but the first as merged.
+            Phase::Open => unsafe { begin::<D>(&mut shards) },
+            _ => {}
+        }
+        shards[0].phase = Phase::Closing { thread: thread_number(), cut: true };
+        self.mark(&mut shards[0]);
+        self.mark_skipped(&mut shards[0]);
+        drop(shards);
+        self.report_all(Place::Unfinished, cause);
+        D::report_running(cause);
+        self.report_all(Place::Late, cause);
+        self.shut();
+    }
+
+    /// Last, as the program may end as soon as another thread sees it.
+    fn shut(&self) {
         self.shards[0].lock().phase = Phase::Shut;
     }
 
-    /// False if a drain has begun before.
-    fn begin_drain(&self) -> bool {
+    /// Whether this is the drain that runs what is left.
+    fn begin_drain(&self, resume: bool) -> bool {
         let mut shards = self.lock_all();
+        let me = thread_number();
+        if resume && shards[0].phase == (Phase::Draining { thread: me }) {
+            return true;
+        }
         if shards[0].phase != Phase::Open {
             return false;
         }
-        // SAFETY: all locks are held, and each shard but the first is marked as merged here.
-        let all = unsafe { merge::<D>(&mut shards) };
-        *shards[0].list(Place::Pending) = all;
-        shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
-        shards[0].phase = Phase::Draining { thread: thread_number() };
+        // SAFETY: all locks are held.
+        unsafe { begin::<D>(&mut shards) };
+        drop(shards);
+        self.take_over();
         true
     }
 
-    fn wait_for_the_first_drain(&self, wait: Duration) {
-        let deadline = Deadline::after(wait);
+    /// Settles what of its parents' is this process's to run.
+    fn take_over(&self) {
+        #[cfg(all(unix, not(loom)))]
+        if !crate::sync::MODELLED && self.is_stranger() {
+            let _shards = self.lock_all();
+            self.inherited.begin_here(self.order.upcoming::<D::Exclusion>());
+        } else {
+            self.heir.disinherit();
+            self.inherited.inherit_from(self.heir.inherit(self.inherited.began()));
+        }
+    }
+
+    fn wait_for_the_first_drain(&self, terms: &Terms) {
+        let deadline = match terms.cause {
+            Cause::Signal => Deadline::NEVER,
+            _ => Deadline::after(terms.wait),
+        };
         let elsewhere = || match self.shards[0].lock().phase {
-            Phase::Draining { thread } | Phase::Closing { thread } => thread != thread_number(),
+            Phase::Draining { thread } | Phase::Closing { thread, .. } => thread != thread_number(),
             _ => false,
         };
         let mut round = 0;
         while elsewhere() && !deadline.passed() {
-            back_off(round);
+            D::wait(round);
             round += 1;
         }
     }
 
     /// Claims the newest finalizer that is to run now.
-    fn next_due(&self) -> Option<Claim<'_, D>> {
+    fn next_due(&self, cause: Cause, end: Deadline) -> Option<Claim<'_, D>> {
         let mut shard = self.shards[0].lock();
-        loop {
+        while !end.passed() {
             let node = shard.list(Place::Pending).newest()?;
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node_ref = unsafe { node.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Aside) };
-            if self.is_inherited(node_ref) || !node_ref.at_exit() {
+            if self.passes_over(node_ref) || !node_ref.at_exit() {
                 continue;
             }
             // Nothing is marked as shut before nothing is pending.
-            if node_ref.state.claim(Due::Run(Cause::Exit)) == Claimed::Won {
-                node_ref.store_thread(thread_number());
-                return Some(Claim { registry: self, node });
+            if node_ref.state.claim(Due::Run(cause)) == Claimed::Won {
+                return Some(self.won(node));
             }
         }
+        None
     }
 
     /// Nothing is pending: shuts the door, unless others are to be waited for, or have registered
@@ -127,28 +230,34 @@ impl<D: Door> Registry<D> {
         let mut shard = self.shards[0].lock();
         let busy =
             |list: &List| !deadline.passed() && list.iter().any(|node| self.runs_elsewhere(node));
-        if shard.phase == (Phase::Draining { thread: me }) {
-            if shard.list(Place::Pending).newest().is_some() {
-                return Rest::Pending { late: false };
-            }
-            if busy(shard.list(Place::Aside)) {
+        let phase = shard.phase;
+        match phase {
+            Phase::Draining { .. } => {}
+            Phase::Closing { cut: false, .. } if busy(shard.list(Place::Unfinished)) => {
                 return Rest::Busy;
             }
-            if !last_round && shard.list(Place::Late).newest().is_some() {
-                // SAFETY: the lock is held.
-                unsafe { shard.shift_all(Place::Late, Place::Pending) };
-                return Rest::Pending { late: true };
-            }
-            // From here on no run begins any more, so that the wait below has an end.
-            self.mark(&mut shard);
-            shard.phase = Phase::Closing { thread: me };
-            return Rest::Closing;
+            Phase::Closing { cut: false, .. } => return Rest::Over,
+            _ => return Rest::Cut,
         }
-        if busy(shard.list(Place::Unfinished)) { Rest::Busy } else { Rest::Over }
+        if shard.list(Place::Pending).newest().is_some() {
+            return Rest::Pending { late: false };
+        }
+        if busy(shard.list(Place::Aside)) {
+            return Rest::Busy;
+        }
+        if !last_round && shard.list(Place::Late).newest().is_some() {
+            // SAFETY: the lock is held.
+            unsafe { shard.shift_all(Place::Late, Place::Pending) };
+            return Rest::Pending { late: true };
+        }
+        // From here on no run begins any more, so that the wait below has an end.
+        shard.phase = Phase::Closing { thread: me, cut: false };
+        self.mark(&mut shard);
+        Rest::Closing
     }
 
-    /// Marks every node as shut, and picks out what may have to be reported: what came too late
-    /// stays where it is, what is not finished gets a list of its own.
+    /// Marks every node that is not pending as shut, and picks out what may have to be reported: what
+    /// came too late stays where it is, what is not finished gets a list of its own.
     fn mark(&self, shard: &mut Shard) {
         // SAFETY: the lock is held.
         unsafe { shard.shift_all(Place::Late, Place::Aside) };
@@ -159,9 +268,9 @@ impl<D: Door> Registry<D> {
             // SAFETY: as above.
             let node_ref = unsafe { node.as_ref() };
             node_ref.state.shut();
-            let place = match self.problem(node_ref) {
-                Some(Problem::TooLate) => Place::Late,
-                Some(_) => Place::Unfinished,
+            let place = match self.problem(node_ref, shard.phase) {
+                Some(Problem::Unfinished) => Place::Unfinished,
+                Some(_) => Place::Late,
                 None => continue,
             };
             // SAFETY: the lock is held; the registry keeps its hold.
@@ -169,16 +278,33 @@ impl<D: Door> Registry<D> {
         }
     }
 
+    /// The same for what is pending, in its order, so that the newest is reported first.
+    fn mark_skipped(&self, shard: &mut Shard) {
+        while let Some(node) = shard.list(Place::Pending).oldest() {
+            // SAFETY: the lock is held, and the node is in a list, so it is alive.
+            let node_ref = unsafe { node.as_ref() };
+            node_ref.state.shut();
+            let place = match self.problem(node_ref, shard.phase) {
+                Some(Problem::Unfinished) => Place::Unfinished,
+                Some(_) => Place::Late,
+                None => Place::Aside,
+            };
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { shard.shift(node, place) };
+        }
+    }
+
     /// What is wrong with a node when the door is shut. Under the lock.
-    fn problem(&self, node: &Node) -> Option<Problem<'static>> {
+    fn problem(&self, node: &Node, phase: Phase) -> Option<Problem<'static>> {
         // What this thread was looking at is lost. What it was running called `exit`: cut short by
         // itself, that is nobody's failure.
         let lost = node.thread() == thread_number() && node.state.run() == Some(Run::Due);
         if lost || self.runs_elsewhere(node) {
             return Some(Problem::Unfinished);
         }
-        let late = node.is_alive() && node.at_exit() && !self.is_inherited(node);
-        late.then_some(Problem::TooLate)
+        let left = node.is_alive() && node.at_exit() && !self.passes_over(node);
+        let cut = matches!(phase, Phase::Closing { cut: true, .. });
+        left.then_some(if cut { Problem::Skipped } else { Problem::TooLate })
     }
 
     /// Whether another thread is to bring a run of this node to its end. Under the lock.
@@ -191,12 +317,16 @@ impl<D: Door> Registry<D> {
         node.state.run().is_some() && thread != thread_number() && !gone
     }
 
-    /// Reports what `mark` put into this list.
-    fn report_all(&self, place: Place) {
+    /// Reports what was put into this list by `mark`.
+    fn report_all(&self, place: Place, cause: Cause) {
         while let Some((node, problem)) = self.next_to_report(place) {
             // SAFETY: `next_to_report` took a hold for us.
             let description = unsafe { D::describe(node) };
-            self.report(Cause::Exit, description, problem);
+            // SAFETY: as above.
+            let thread = unsafe { node.as_ref() }.thread();
+            let runs = matches!(problem, Problem::Unfinished);
+            let begun = self.running.since(thread).filter(|_| runs);
+            self.report(cause, &description, problem, begun);
             // SAFETY: the hold is ours, and nothing is locked.
             unsafe { D::release(node) };
         }
@@ -207,12 +337,13 @@ impl<D: Door> Registry<D> {
         let mut shard = self.shards[0].lock();
         loop {
             let node = shard.list(place).newest()?;
+            let phase = shard.phase;
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Aside) };
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node_ref = unsafe { node.as_ref() };
             // Once more, as it may have come to its end meanwhile.
-            if let Some(problem) = self.problem(node_ref) {
+            if let Some(problem) = self.problem(node_ref, phase) {
                 // What is reported as not having run is not to run later.
                 node_ref.state.shut_for_good();
                 // SAFETY: the registry has a hold.
@@ -221,6 +352,19 @@ impl<D: Door> Registry<D> {
             }
         }
     }
+}
+
+/// Begins a drain by this thread.
+///
+/// # Safety
+///
+/// All locks are held, and none has begun.
+unsafe fn begin<D: Door>(shards: &mut [Locked<'_, D>; SHARDS]) {
+    // SAFETY: each shard but the first is marked as merged here.
+    let all = unsafe { merge::<D>(shards) };
+    *shards[0].list(Place::Pending) = all;
+    shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
+    shards[0].phase = Phase::Draining { thread: thread_number() };
 }
 
 /// Takes the pending lists of all shards apart and makes one of them, in order.

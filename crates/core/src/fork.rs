@@ -7,7 +7,8 @@
 //!
 //! A finalizer belongs to the process that created it. In a child the **drain** passes over what
 //! was inherited: two processes must not remove the same directory. The death of an object in the
-//! child, and an explicit call there, do act: they concern the child's copy of the object.
+//! child, and an explicit call there, do act: they concern the child's copy of the object. There is
+//! one exception, for daemons: see `heir`.
 //!
 //! # What cannot be helped
 //!
@@ -17,17 +18,28 @@
 //!   the locks are held. If they use finalizers, they wait for ever.
 
 use std::mem;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Duration;
 
+use crate::process;
 use crate::registry::{Door, Phase, Registry};
-use crate::sync::thread_number;
+use crate::report::Cause;
+use crate::sync::{back_off, thread_number};
 
 impl<D: Door> Registry<D> {
     /// To be called in the forking thread before a fork. Until one of the other two is called, in
     /// this thread, every use of the registry waits.
     pub fn before_fork(&self) {
         // In the order of their index, as in the drain.
-        self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
+        let mut some = false;
+        for shard in &self.shards {
+            let shard = mem::ManuallyDrop::new(shard.lock());
+            some |= shard.nodes().next().is_some();
+        }
         self.reporter.lock_for_fork();
+        let now = self.order.upcoming::<D::Exclusion>();
+        self.heir.before_fork(self.inherited.began(), now, some);
     }
 
     /// To be called in the parent after a fork.
@@ -51,7 +63,9 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.begin_here(self.order.next::<D::Exclusion>());
+        self.inherited.begin_here(self.order.upcoming::<D::Exclusion>());
+        self.know_process();
+        self.heir.in_child();
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
         let mut first = self.shards[0].lock();
@@ -60,22 +74,53 @@ impl<D: Door> Registry<D> {
         let me = thread_number();
         match first.phase {
             Phase::Draining { thread } if thread != me => first.phase = Phase::Open,
-            Phase::Closing { thread } if thread != me => first.phase = Phase::Shut,
+            Phase::Closing { thread, .. } if thread != me => first.phase = Phase::Shut,
             _ => {}
         }
     }
 }
 
+#[cfg(unix)]
+impl<D: Door> Registry<D> {
+    /// Takes down which process this is.
+    pub(crate) fn know_process(&self) {
+        self.inherited.know(process::number());
+    }
+
+    /// Whether this process was made past the handlers of a fork.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.inherited.is_stranger(process::number())
+    }
+}
+
 /// A door whose one registry is there as long as the process.
+#[cfg(unix)]
 pub trait Resident: Door {
     /// That registry.
     fn registry() -> &'static Registry<Self>;
 
     /// Called last in a new child, which has no second thread yet.
     fn forked() {}
+
+    /// Asks the callback that the drain is running to come to an end, as the time is spent. Gives back
+    /// how long to wait until it does.
+    fn interrupt() -> Duration {
+        Duration::ZERO
+    }
+
+    /// Runs the end of the program because this signal came, on a thread of its own. After that the
+    /// signal ends the process.
+    fn signalled(signal: i32);
+
+    /// Cuts the end of the program short ([`Registry::cut`]), on a thread of its own.
+    fn cut(cause: Cause) {
+        Self::registry().cut(cause);
+    }
 }
 
 /// Has the process call the three above around each fork, for the registry of this door.
+///
+/// It may happen twice (see [`Once`]): then the locks are taken and given back once all the same.
 ///
 /// # Errors
 ///
@@ -83,17 +128,24 @@ pub trait Resident: Door {
 #[cfg(unix)]
 pub fn install<D: Resident>() -> std::io::Result<()> {
     extern "C" fn before<D: Resident>() {
-        D::registry().before_fork();
+        if NESTING.replace(NESTING.get() + 1) == 0 {
+            D::registry().before_fork();
+        }
     }
     extern "C" fn in_parent<D: Resident>() {
-        // SAFETY: `before` ran in this thread just before.
-        unsafe { D::registry().after_fork_in_parent() };
+        if NESTING.replace(NESTING.get() - 1) == 1 {
+            // SAFETY: `before` ran in this thread just before.
+            unsafe { D::registry().after_fork_in_parent() };
+        }
     }
     extern "C" fn in_child<D: Resident>() {
-        // SAFETY: `before` ran just before, in the thread that this one is a copy of.
-        unsafe { D::registry().after_fork_in_child() };
-        D::forked();
+        if NESTING.replace(NESTING.get() - 1) == 1 {
+            // SAFETY: `before` ran just before, in the thread that this one is a copy of.
+            unsafe { D::registry().after_fork_in_child() };
+            D::forked();
+        }
     }
+    D::registry().know_process();
     // SAFETY: the three are functions without arguments that live as long as this object file.
     let error = unsafe {
         libc::pthread_atfork(Some(before::<D>), Some(in_parent::<D>), Some(in_child::<D>))
@@ -101,5 +153,58 @@ pub fn install<D: Resident>() -> std::io::Result<()> {
     match error {
         0 => Ok(()),
         error => Err(std::io::Error::from_raw_os_error(error)),
+    }
+}
+
+#[cfg(unix)]
+thread_local! {
+    /// How often `before` was called for the fork that this thread is in.
+    static NESTING: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Something to be done once in a process, also if it forks while one thread is at it: in the child
+/// that thread does not exist, and another does it instead. (For ever would the standard library's
+/// `Once` wait there.) What was done then, may be done twice.
+#[derive(Debug)]
+pub struct Once(AtomicU32);
+
+#[cfg(unix)]
+impl Once {
+    const DONE: u32 = u32::MAX;
+
+    /// Not done yet.
+    #[expect(clippy::new_without_default, reason = "made once, in a static")]
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Whether it is done.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        // Acquire pairs with the Release below: what was done is visible.
+        self.0.load(Acquire) == Self::DONE
+    }
+
+    /// Does it, or waits until another thread has.
+    #[cold]
+    pub fn call(&self, work: impl FnOnce()) {
+        let me = process::number().unsigned_abs();
+        let mut round = 0;
+        let mut found = 0;
+        // Relaxed: what another has done is read in `is_done`.
+        while let Err(now) = self.0.compare_exchange(found, me, Relaxed, Relaxed) {
+            match now {
+                Self::DONE => return,
+                _ if now == me => {
+                    back_off(round);
+                    round += 1;
+                    found = 0;
+                }
+                // Of a thread of the parent's, which is not here.
+                _ => found = now,
+            }
+        }
+        work();
+        self.0.store(Self::DONE, Release);
     }
 }

@@ -6,16 +6,27 @@ use crate::sync::{AtomicU32, AtomicU64, constructor, next_thread_number, thread_
 
 /// Where the part of the registry begins that this process created itself.
 pub(crate) struct Inherited {
+    /// What is older is a parent's.
     below_sequence: AtomicU64,
+    /// What is older, the drain passes over. The same, but in an heir.
+    passed_over: AtomicU64,
     below_thread: AtomicU32,
     /// The one thread of the parent that exists here: the copy of the one that forked.
     survivor: AtomicU32,
+    /// The number of this process. 0: nobody has asked.
+    process: AtomicU32,
 }
 
 impl Inherited {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self { below_sequence: AtomicU64::new(0), below_thread: AtomicU32::new(0), survivor: AtomicU32::new(0) }
+            Self {
+                below_sequence: AtomicU64::new(0),
+                passed_over: AtomicU64::new(0),
+                below_thread: AtomicU32::new(0),
+                survivor: AtomicU32::new(0),
+                process: AtomicU32::new(0),
+            }
         }
     }
 
@@ -23,8 +34,37 @@ impl Inherited {
     pub(crate) fn begin_here(&self, sequence: u64) {
         // Relaxed, here and below: written in a new child, before it has a second thread.
         self.below_sequence.store(sequence, Relaxed);
+        self.passed_over.store(sequence, Relaxed);
         self.below_thread.store(next_thread_number(), Relaxed);
         self.survivor.store(thread_number(), Relaxed);
+    }
+
+    /// Where this process's own part begins.
+    pub(crate) fn began(&self) -> u64 {
+        self.below_sequence.load(Relaxed)
+    }
+
+    /// From this place on, what there is concerns the drain.
+    pub(crate) fn inherit_from(&self, sequence: u64) {
+        // Relaxed: the drain reads it on this thread; others, for a report, one way or the other.
+        self.passed_over.store(sequence, Relaxed);
+    }
+
+    /// Takes down which process this is.
+    pub(crate) fn know(&self, process: i32) {
+        self.process.store(process.unsigned_abs(), Relaxed);
+    }
+
+    /// Whether this is another process than the one that was taken down: a child that was made past
+    /// all handlers.
+    pub(crate) fn is_stranger(&self, process: i32) -> bool {
+        let known = self.process.load(Relaxed);
+        known != 0 && known != process.unsigned_abs()
+    }
+
+    /// Whether the drain passes over the finalizer with this sequence number, as a parent's.
+    pub(crate) fn passes_over(&self, sequence: u64) -> bool {
+        sequence < self.passed_over.load(Relaxed)
     }
 
     /// Whether the finalizer with this sequence number is a parent's.

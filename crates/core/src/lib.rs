@@ -1,5 +1,5 @@
-//! The engine of lastly: what the doors of different languages share. There is the Rust one, the
-//! crate `lastly`; a Python one is planned.
+//! The engine of lastly: what the doors of different languages share, the Rust one (the crate
+//! `lastly`) and the Python one (the package `lastly`).
 //!
 //! A *finalizer* ties a *callback* to an *object*: it runs exactly once, when the object dies, when
 //! it is called, or when the program ends, whichever comes first. This crate knows neither
@@ -8,8 +8,9 @@
 //! - Who may run the callback? Whoever wins the swap of one atomic word (`state`).
 //! - Which are alive, and in what order? The registry, lists of nodes in order of creation
 //!   (`registry`, `order`, `list`, `lock`).
-//! - What happens at the end? The drain, newest first (`drain`), and what a forked child inherits
-//!   of it (`fork`, `inherited`).
+//! - What happens at the end? The drain, newest first (`drain`), within the time that it is given
+//!   (`ending`), also when a signal ends the program (`signals`); and what a forked child inherits of
+//!   it (`fork`, `inherited`, `heir`).
 //!
 //! A *door* implements [`Door`] for its own memory layout, keeps one [`Registry`] in a static, and
 //! calls [`Registry::insert`], [`Registry::claim`], [`Registry::peek`] and [`Registry::drain`].
@@ -24,20 +25,28 @@
 
 mod alive;
 mod drain;
+#[cfg(unix)]
+pub mod ending;
 pub mod fork;
+mod heir;
 mod inherited;
 mod list;
 mod lock;
 mod node;
 mod order;
+mod process;
 mod registry;
 mod report;
+#[cfg(unix)]
+pub mod signals;
 mod state;
 #[doc(hidden)]
 pub mod sync;
 
+pub use drain::Terms;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
+pub use process::End;
 pub use registry::{Claim, Door, Peek, Registry};
-pub use report::{Cause, Description, Problem, Report, contain};
+pub use report::{Cause, Description, Problem, Raised, Report, contain};
 pub use state::Due;

@@ -65,6 +65,16 @@ impl Order {
         self.next_of_several()
     }
 
+    /// A number greater than all so far, and no greater than the next. To be called under all locks.
+    pub(crate) fn upcoming<X: Exclusion>(&self) -> u64 {
+        let Words { counts_for, count } = &*self.0;
+        // Relaxed: see `next`.
+        if !X::BY_HOST && counts_for.load(Relaxed) == CLOCK {
+            return READING | clock_nanoseconds();
+        }
+        count.load(Relaxed) + 1
+    }
+
     #[inline(never)]
     fn next_of_several(&self) -> u64 {
         let me = thread_number();

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use crate::drain::Running;
+use crate::heir::Heir;
 use crate::inherited::Inherited;
 use crate::list::{List, place_of, sequence_of};
 use crate::lock::{Exclusion, Guard, Lock};
@@ -21,7 +23,7 @@ use crate::node::{Node, Place};
 use crate::order::Order;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
 use crate::state::{Claimed, Due, Peeked};
-use crate::sync::{SHARDS, constructor, each, thread_number};
+use crate::sync::{Moment, SHARDS, back_off, constructor, each, thread_number};
 
 /// What the engine asks of a door about one of its nodes.
 ///
@@ -35,12 +37,13 @@ pub unsafe trait Door: Sized + 'static {
     /// Who lets one thread at a time into the lists.
     type Exclusion: Exclusion;
 
-    /// Takes the callback out and runs it, lets no panic out, and reports what went wrong.
+    /// Takes the callback out and runs it, lets no panic out, and reports what went wrong, and how
+    /// long it took if it is told when it began.
     ///
     /// # Safety
     ///
     /// Nothing was taken out under this claim before.
-    unsafe fn run(claim: Claim<'_, Self>, cause: Cause);
+    unsafe fn run(claim: Claim<'_, Self>, cause: Cause, begun: Option<Moment>);
 
     /// Takes the callback out and drops it, lets no panic out, and reports what went wrong.
     ///
@@ -55,6 +58,14 @@ pub unsafe trait Door: Sized + 'static {
     ///
     /// The caller has a hold.
     unsafe fn describe(node: NonNull<Node>) -> Description;
+
+    /// Reports as unfinished what other threads are running, where that is known to the door alone.
+    fn report_running(_cause: Cause) {}
+
+    /// Lets time pass, longer with each round, until another thread has done something.
+    fn wait(round: u32) {
+        back_off(round);
+    }
 
     /// Adds a hold.
     ///
@@ -84,7 +95,9 @@ pub struct Registry<D: Door> {
     pub(crate) shards: [CachePadded<Lock<Shard, D::Exclusion>>; SHARDS],
     pub(crate) order: Order,
     pub(crate) inherited: Inherited,
+    pub(crate) heir: Heir,
     pub(crate) reporter: Reporter,
+    pub(crate) running: Running,
     door: PhantomData<fn() -> D>,
 }
 
@@ -108,8 +121,9 @@ pub(crate) enum Phase {
     /// The first shard, while this thread drains.
     Draining { thread: u32 },
     /// The first shard, when the door is shut: every node is marked, and so is every new one. This
-    /// thread waits for what others had begun before that, and reports.
-    Closing { thread: u32 },
+    /// thread waits for what others had begun before that, and reports; or, if the drain was cut
+    /// short, reports only.
+    Closing { thread: u32, cut: bool },
     /// The first shard, after the drain.
     Shut,
 }
@@ -177,7 +191,9 @@ impl<D: Door> Registry<D> {
                 shards: each![CachePadded::new(Lock::new(Shard::new())); SHARDS],
                 order: Order::new(),
                 inherited: Inherited::new(),
+                heir: Heir::new(),
                 reporter: Reporter::new(),
+                running: Running::new(),
                 door: PhantomData,
             }
         }
@@ -239,10 +255,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         match node_ref.state.claim(due) {
-            Claimed::Won => {
-                node_ref.store_thread(thread_number());
-                Some(Claim { registry: self, node })
-            }
+            Claimed::Won => Some(self.won(node)),
             Claimed::Shut => {
                 // SAFETY: claimed just now; the callback stays where it is.
                 unsafe { self.end(node) };
@@ -250,6 +263,17 @@ impl<D: Door> Registry<D> {
             }
             Claimed::Lost => None,
         }
+    }
+
+    /// What follows a claim that was won just now, before anything is done with it.
+    #[inline]
+    pub(crate) fn won(&self, node: NonNull<Node>) -> Claim<'_, D> {
+        // SAFETY: whoever claims has a hold.
+        let node_ref = unsafe { node.as_ref() };
+        node_ref.store_thread(thread_number());
+        // SAFETY: written when the node was entered, which came before any claim.
+        self.heir.claimed(|| unsafe { sequence_of(node_ref) });
+        Claim { registry: self, node }
     }
 
     /// The right to look at the callback, for one caller at a time; `None` if the finalizer is
@@ -283,7 +307,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: the lock is held.
         let passed_over = unsafe { place_of(node_ref) } == Place::Aside;
         // Only what can run: one that the drain would pass over again must not keep it going.
-        let can_run = node_ref.is_alive() && !self.is_inherited(node_ref);
+        let can_run = node_ref.is_alive() && !self.passes_over(node_ref);
         let draining = matches!(shard.phase, Phase::Draining { .. });
         if turned_on && passed_over && can_run && draining {
             // SAFETY: the lock is held; the registry keeps its hold.
@@ -325,9 +349,27 @@ impl<D: Door> Registry<D> {
         self.inherited.node(unsafe { sequence_of(node) })
     }
 
-    /// Reports a failure through the one hook.
-    pub fn report(&self, cause: Cause, of: Description, problem: Problem<'_>) {
-        self.reporter.report(cause, of, problem);
+    /// Whether the drain passes over the node, as a parent's. Under the lock that guards it.
+    pub(crate) fn passes_over(&self, node: &Node) -> bool {
+        // SAFETY: under the lock.
+        self.inherited.passes_over(unsafe { sequence_of(node) })
+    }
+
+    /// Reports a failure through the one hook; with how long it took, if it is told when it began.
+    pub fn report(
+        &self,
+        cause: Cause,
+        of: &Description,
+        problem: Problem<'_>,
+        begun: Option<Moment>,
+    ) {
+        self.reporter.report(cause, of, problem, begun);
+    }
+
+    /// This moment, if somebody wants to know how long callbacks take that are not the drain's.
+    #[inline]
+    pub fn moment(&self) -> Option<Moment> {
+        self.reporter.moment()
     }
 
     /// Sets the hook that gets the reports.
@@ -335,7 +377,7 @@ impl<D: Door> Registry<D> {
         drop(self.reporter.replace(Some(Arc::new(hook))));
     }
 
-    /// Goes back to the default: one line to stderr for each failure.
+    /// Goes back to the default: a few lines to stderr for each failure.
     pub fn reset_hook(&self) {
         drop(self.reporter.replace(None));
     }
@@ -459,11 +501,10 @@ impl<D: Door> Drop for Peek<'_, D> {
         match node_ref.state.end_peek() {
             Peeked::Alive => {}
             Peeked::Claimed(due) => {
-                node_ref.store_thread(thread_number());
-                let claim = Claim { registry: self.registry, node: self.node };
+                let claim = self.registry.won(self.node);
                 match due {
                     // SAFETY: `end_peek` claimed just now.
-                    Due::Run(cause) => unsafe { D::run(claim, cause) },
+                    Due::Run(cause) => unsafe { D::run(claim, cause, self.registry.moment()) },
                     // SAFETY: as above.
                     Due::Take => unsafe { D::discard(claim) },
                 }

@@ -1,18 +1,21 @@
 //! What went wrong with a cleanup, told once, through one hook.
 //!
-//! At object death and at exit nobody is there to take a panic or an error, so it is reported.
-//! An explicit call has a caller: it gets the result, the error or the panic, and no report is
-//! made. (A detach through a handle that cannot hand the callback back drops it; a panic there is
-//! reported.)
+//! At object death and at exit nobody is there to take a panic or an error, so it is reported. So
+//! is a cleanup that was skipped: too late, cut off, out of time. An explicit call has a caller: it
+//! gets the result, the error or the panic, and no report is made. (A detach through a handle that
+//! cannot hand the callback back drops it; a panic there is reported.)
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt::{self, Debug, Display};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use crate::lock::Lock;
-use crate::sync::constructor;
+use crate::sync::{AtomicBool, Moment, constructor};
 
 /// What made a finalizer run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +25,10 @@ pub enum Cause {
     Called,
     /// Its object died.
     ObjectDied,
-    /// The program ended.
+    /// The program ended by itself.
     Exit,
+    /// A signal ended the program.
+    Signal,
 }
 
 impl Display for Cause {
@@ -32,17 +37,20 @@ impl Display for Cause {
             Cause::Called => "called",
             Cause::ObjectDied => "object died",
             Cause::Exit => "exit",
+            Cause::Signal => "signal",
         })
     }
 }
 
 /// What a finalizer is about, by name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Description {
     /// The type of the object it watches.
-    pub object: &'static str,
+    pub object: Cow<'static, str>,
     /// The function it runs.
-    pub function: &'static str,
+    pub function: Cow<'static, str>,
+    /// Where in the program it was created, where that is recorded.
+    pub created: Option<Cow<'static, str>>,
 }
 
 /// What went wrong.
@@ -54,20 +62,30 @@ pub enum Problem<'a> {
     Panic(&'a (dyn Any + Send)),
     /// The callback returned this error.
     Error(&'a dyn Debug),
+    /// The callback failed in the way of another language than Rust.
+    Raised(&'a dyn Raised),
     /// The program ends while another thread is still running the callback, or while somebody looks
     /// at it who was to run it after that.
     Unfinished,
     /// Another thread registered it while the program was ending, too late to be run.
     TooLate,
+    /// The end of the program was cut short before its turn came: the time that it was given was
+    /// spent, or another signal came.
+    Skipped,
 }
+
+/// A failure in the way of a door's language: an exception. The door's own hook knows its type.
+pub trait Raised: Display + Any {}
 
 impl Display for Problem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Panic(payload) => write!(f, "panicked: {}", panic_message(*payload)),
             Problem::Error(error) => write!(f, "returned an error: {error:?}"),
+            Problem::Raised(exception) => write!(f, "raised {exception}"),
             Problem::Unfinished => f.write_str("was not finished when the program ended"),
             Problem::TooLate => f.write_str("was registered too late to run"),
+            Problem::Skipped => f.write_str("was skipped: the end of the program was cut short"),
         }
     }
 }
@@ -86,9 +104,12 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("(a panic without a message)")
 }
 
+/// A callback that took less took no time that anybody would ask about.
+const WORTH_TELLING: Duration = Duration::from_millis(100);
+
 /// One failure: which finalizer, why it ran, what went wrong.
 ///
-/// Its [`Display`] is the line that the default hook prints.
+/// Its [`Display`] is the block of lines that the default hook prints.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Report<'a> {
@@ -98,39 +119,71 @@ pub struct Report<'a> {
     pub object: &'a str,
     /// The function it runs.
     pub function: &'a str,
+    /// Where in the program it was created, where that is recorded.
+    pub created: Option<&'a str>,
     /// What went wrong.
     pub problem: Problem<'a>,
+    /// For how long it ran, or has been running, to a few milliseconds; where that was measured.
+    pub duration: Option<Duration>,
 }
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cause, object, function, problem } = self;
-        write!(f, "lastly: cleanup of {object} ({cause}): {function} {problem}")
+        let Self { cause, object, function, created, problem, duration } = self;
+        write!(f, "lastly: cleanup of {object} ({cause}): {function} {problem}")?;
+        if let Some(created) = created {
+            write!(f, "\n    created at {created}")?;
+        }
+        if let Some(duration) = duration.filter(|it| *it >= WORTH_TELLING) {
+            write!(f, "\n    after {duration:.1?}")?;
+        }
+        Ok(())
     }
 }
 
 type Hook = dyn Fn(&Report<'_>) + Send + Sync;
 
 /// Where reports go.
-pub(crate) struct Reporter(Lock<Option<Arc<Hook>>>);
+pub(crate) struct Reporter {
+    hook: Lock<Option<Arc<Hook>>>,
+    /// Whether somebody wants to know how long callbacks take.
+    measures: AtomicBool,
+}
 
 impl Reporter {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self(Lock::new(None))
+            Self { hook: Lock::new(None), measures: AtomicBool::new(false) }
         }
     }
 
     /// Makes `hook` the one that gets the reports; `None` is the default. Gives back the old one.
     pub(crate) fn replace(&self, hook: Option<Arc<Hook>>) -> Option<Arc<Hook>> {
-        std::mem::replace(&mut *self.0.lock(), hook)
+        // Relaxed: a report more or less with a duration is all that hangs on it.
+        self.measures.store(hook.is_some(), Relaxed);
+        std::mem::replace(&mut *self.hook.lock(), hook)
     }
 
-    pub(crate) fn report(&self, cause: Cause, of: Description, problem: Problem<'_>) {
-        let Description { object, function } = of;
-        let report = Report { cause, object, function, problem };
+    /// When a callback begins that nobody else takes the time of.
+    #[inline]
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        // Relaxed: see `replace`.
+        self.measures.load(Relaxed).then(Moment::now)
+    }
+
+    pub(crate) fn report(
+        &self,
+        cause: Cause,
+        of: &Description,
+        problem: Problem<'_>,
+        begun: Option<Moment>,
+    ) {
+        let Description { object, function, created } = of;
+        let duration = begun.map(Moment::elapsed);
+        let created = created.as_deref();
+        let report = Report { cause, object, function, created, problem, duration };
         // The hook runs without the lock: it may set another one, or fail and be reported on.
-        let hook = self.0.lock().clone();
+        let hook = self.hook.lock().clone();
         let Some(hook) = hook else { return print(&report) };
         contain(
             || hook(&report),
@@ -145,7 +198,7 @@ impl Reporter {
     }
 
     pub(crate) fn lock_for_fork(&self) {
-        std::mem::forget(self.0.lock());
+        std::mem::forget(self.hook.lock());
     }
 
     /// # Safety
@@ -153,15 +206,15 @@ impl Reporter {
     /// `lock_for_fork` was called before, in this process or by its parent for it.
     pub(crate) unsafe fn unlock_after_fork(&self) {
         // SAFETY: held since `lock_for_fork`, which forgot its guard.
-        unsafe { self.0.unlock() }
+        unsafe { self.hook.unlock() }
     }
 }
 
-/// One line to stderr, whole or, if its parts cannot be shown, not at all. A stderr that is closed
-/// or full is no reason to fail.
-fn print(line: &dyn Display) {
-    let line = format!("{line}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+/// A few lines to stderr, whole or, if their parts cannot be shown, not at all. A stderr that is
+/// closed or full is no reason to fail.
+pub(crate) fn print(text: &dyn Display) {
+    let text = format!("{text}\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Runs foreign code and lets no panic out: `on_panic` sees the payload instead. A panic of

@@ -21,7 +21,7 @@
 //! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none
 //! pays for it.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use crate::report::Cause;
 use crate::sync::{AtomicU8, constructor};
@@ -51,6 +51,7 @@ impl Due {
             Due::Run(Cause::Called) => 2,
             Due::Run(Cause::ObjectDied) => 3,
             Due::Run(Cause::Exit) => 4,
+            Due::Run(Cause::Signal) => 5,
         };
         code << DUE_SHIFT
     }
@@ -61,7 +62,8 @@ impl Due {
             1 => Some(Due::Take),
             2 => Some(Due::Run(Cause::Called)),
             3 => Some(Due::Run(Cause::ObjectDied)),
-            _ => Some(Due::Run(Cause::Exit)),
+            4 => Some(Due::Run(Cause::Exit)),
+            _ => Some(Due::Run(Cause::Signal)),
         }
     }
 }
@@ -107,8 +109,9 @@ impl State {
     /// Claims the callback for the caller, who says what he wants with it.
     #[inline]
     pub(crate) fn claim(&self, due: Due) -> Claimed {
-        // Acquire pairs with the Release in `end_peek`: the peeker's look is over.
-        match self.0.compare_exchange(LIVE, CLAIMED, Acquire, Relaxed) {
+        // Acquire pairs with the Release in `end_peek`: the peeker's look is over. And SeqCst, here
+        // and wherever a claim is won, with the mark that a fork leaves: see `heir`.
+        match self.0.compare_exchange(LIVE, CLAIMED, SeqCst, Relaxed) {
             Ok(_) => Claimed::Won,
             Err(found) => self.claim_from(found, due),
         }
@@ -127,7 +130,7 @@ impl State {
             };
             // Release pairs with the Acquire in `end_peek`: what led to this claim, such as the
             // drop of the object's value, comes before the callback that the peeker runs.
-            match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
+            match self.0.compare_exchange(found, next, SeqCst, Relaxed) {
                 Ok(_) => return claimed,
                 Err(now) => found = now,
             }
@@ -161,7 +164,7 @@ impl State {
                 Some(due) => (CLAIMED, Peeked::Claimed(due)),
             };
             // Release and Acquire pair with `claim`, `claim_from` and the next `peek`.
-            match self.0.compare_exchange(found, next, AcqRel, Relaxed) {
+            match self.0.compare_exchange(found, next, SeqCst, Relaxed) {
                 Ok(_) => return peeked,
                 Err(now) => found = now,
             }

@@ -15,7 +15,7 @@ mod imp {
     use std::time::{Duration, Instant};
 
     pub use std::alloc::{alloc, dealloc};
-    pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+    pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
 
     /// How many locks the registry spreads its nodes over. More than the threads of most programs
     /// that register at the same moment; few enough to merge quickly at exit.
@@ -105,9 +105,58 @@ mod imp {
             Self(Instant::now().checked_add(wait))
         }
 
+        /// None.
+        pub(crate) const NEVER: Self = Self(None);
+
+        #[inline]
         pub(crate) fn passed(self) -> bool {
             self.0.is_some_and(|end| Instant::now() >= end)
         }
+
+        /// What is left until then; `None` if there is no end.
+        pub(crate) fn left(self) -> Option<Duration> {
+            self.0.map(|end| end.saturating_duration_since(Instant::now()))
+        }
+    }
+
+    /// A moment, to a few milliseconds: cheap enough to be taken for every callback of a drain.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Moment(u64);
+
+    impl Moment {
+        /// This moment.
+        #[inline]
+        pub fn now() -> Self {
+            Self(coarse_nanoseconds())
+        }
+
+        /// What has passed since.
+        pub fn elapsed(self) -> Duration {
+            Duration::from_nanos(coarse_nanoseconds().saturating_sub(self.0))
+        }
+
+        pub(crate) fn from_word(word: u64) -> Self {
+            Self(word)
+        }
+
+        pub(crate) fn to_word(self) -> u64 {
+            self.0
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn coarse_nanoseconds() -> u64 {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: a place to write to.
+        let failed = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+        debug_assert_eq!(failed, 0, "every Linux has this clock");
+        time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn coarse_nanoseconds() -> u64 {
+        clock_nanoseconds()
     }
 
     /// Whether this runs in a model of a machine, in which nothing exits and nothing forks.
@@ -147,7 +196,7 @@ mod imp {
 
     pub use loom::alloc::{alloc, dealloc};
     pub use loom::cell::UnsafeCell;
-    pub use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+    pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
 
     pub const SHARDS: usize = 2;
 
@@ -181,12 +230,39 @@ mod imp {
         loom::thread::yield_now();
     }
 
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Moment;
+
+    impl Moment {
+        pub fn now() -> Self {
+            Self
+        }
+
+        pub fn elapsed(self) -> Duration {
+            Duration::ZERO
+        }
+
+        pub(crate) fn from_word(_word: u64) -> Self {
+            Self
+        }
+
+        pub(crate) fn to_word(self) -> u64 {
+            0
+        }
+    }
+
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Deadline;
 
     impl Deadline {
+        pub(crate) const NEVER: Self = Self;
+
         pub(crate) fn after(_wait: Duration) -> Self {
             Self
+        }
+
+        pub(crate) fn left(self) -> Option<Duration> {
+            None
         }
 
         pub(crate) fn passed(self) -> bool {

@@ -43,6 +43,7 @@ use crate::outcome::Outcome;
 ///
 /// The guard does not dereference to its arguments, as `scopeguard`'s does: the end of the program
 /// may take them at any moment, on any thread. Share them (an `Arc`), or [`peek`](Finalizer::peek).
+#[track_caller]
 pub fn defer<F, A, R>(function: F, arguments: A) -> Deferred<A, F>
 where
     F: FnOnce(A) -> R + Send + 'static,

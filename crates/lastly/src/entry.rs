@@ -7,7 +7,8 @@
 //!   │  │  ├─ node            the engine's part
 //!   │  │  ├─ links, bond     the place among the finalizers of the same object
 //!   │  │  └─ holds           registry or object, and handles; the last frees the memory
-//!   │  └─ table              what depends on the types: run, discard, call, free, describe
+//!   │  ├─ table              what depends on the types: run, discard, call, free, describe
+//!   │  └─ created            where in the program
 //!   └─ callback: (F, A)      taken out by whoever wins the claim
 //! ```
 
@@ -15,10 +16,11 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::any::{Any, type_name};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use lastly_core::sync::{self, UnsafeCell};
+use lastly_core::sync::{self, Moment, UnsafeCell};
 use lastly_core::{ByLock, Cause, Claim, Description, Door, Node, Problem, contain};
 
 use crate::REGISTRY;
@@ -33,15 +35,16 @@ struct Entry {
     /// First, so that a pointer to one is a pointer to the other.
     tied: Tied,
     table: &'static Table,
+    created: &'static Location<'static>,
 }
 
 /// The functions that know the types of one kind of finalizer.
 struct Table {
-    run: unsafe fn(&Claim<'_, RustDoor>, Cause),
+    run: unsafe fn(&Claim<'_, RustDoor>, Cause, Option<Moment>),
     discard: unsafe fn(&Claim<'_, RustDoor>),
     call: unsafe fn(Claim<'_, RustDoor>) -> Result<(), CallbackError>,
     free: unsafe fn(NonNull<Tied>),
-    describe: fn() -> Description,
+    describe: fn() -> (&'static str, &'static str),
 }
 
 #[repr(C)]
@@ -75,6 +78,7 @@ unsafe impl Sync for Held {}
 
 impl Held {
     /// A new entry, with two holds: this one, and one for the registry, which the caller passes on.
+    #[track_caller]
     pub(crate) fn new<N, F, A, R>(shard: u8, function: F, arguments: A) -> Self
     where
         N: Named + ?Sized,
@@ -86,8 +90,11 @@ impl Held {
         // SAFETY: the layout has a size, as an `Entry` is not empty.
         let memory = unsafe { sync::alloc(layout) }.cast::<Loaded<F, A>>();
         let Some(loaded) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let entry =
-            Entry { tied: Tied::new(Node::new(shard), 2), table: &Types::<N, F, A, R>::TABLE };
+        let entry = Entry {
+            tied: Tied::new(Node::new(shard), 2),
+            table: &Types::<N, F, A, R>::TABLE,
+            created: Location::caller(),
+        };
         let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
         // SAFETY: just allocated with this layout.
         unsafe { loaded.write(Loaded { entry, callback }) };
@@ -141,7 +148,7 @@ unsafe fn retain(entry: NonNull<Tied>) {
 #[inline]
 pub(crate) unsafe fn release(entry: NonNull<Tied>) {
     // SAFETY: this function's contract.
-    let Entry { tied: Tied { holds, .. }, table } = unsafe { entry.cast::<Entry>().as_ref() };
+    let Entry { tied: Tied { holds, .. }, table, .. } = unsafe { entry.cast::<Entry>().as_ref() };
     let free = table.free;
     // A holder that finds itself alone stays alone, and the swap can be spared.
     let last = holds.load(Relaxed) == 1 || holds.fetch_sub(1, Release) == 1;
@@ -172,17 +179,17 @@ where
         describe: Self::describe,
     };
 
-    fn describe() -> Description {
-        Description { object: N::name(), function: type_name::<F>() }
+    fn describe() -> (&'static str, &'static str) {
+        (N::name(), type_name::<F>())
     }
 
     /// # Safety
     ///
     /// The claim is on an entry of these types, and nothing was taken out under it before.
-    unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause) {
+    unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause, begun: Option<Moment>) {
         // SAFETY: this function's contract.
         let (function, arguments) = unsafe { take::<F, A>(claim) };
-        let report = |problem: Problem<'_>| REGISTRY.report(cause, Self::describe(), problem);
+        let report = |problem: Problem<'_>| report(claim, cause, problem, begun);
         let on_panic = |payload: &(dyn Any + Send)| report(Problem::Panic(payload));
         contain(
             || {
@@ -209,9 +216,7 @@ where
         let callback = unsafe { take::<F, A>(claim) };
         contain(
             || drop(callback),
-            |payload| {
-                REGISTRY.report(Cause::Called, Self::describe(), Problem::Panic(payload));
-            },
+            |payload| report(claim, Cause::Called, Problem::Panic(payload), None),
         );
     }
 
@@ -296,9 +301,16 @@ pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackErro
 ///
 /// Nothing was taken out under this claim before.
 #[inline]
-pub(crate) unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause) {
+pub(crate) unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause, begun: Option<Moment>) {
     // SAFETY: this function's contract, and the table is that of the entry's types.
-    unsafe { (table(claim).run)(claim, cause) };
+    unsafe { (table(claim).run)(claim, cause, begun) };
+}
+
+#[cold]
+fn report(claim: &Claim<'_, RustDoor>, cause: Cause, problem: Problem<'_>, begun: Option<Moment>) {
+    // SAFETY: whoever claims has a hold.
+    let description = unsafe { RustDoor::describe(claim.node()) };
+    REGISTRY.report(cause, &description, problem, begun);
 }
 
 fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
@@ -316,9 +328,9 @@ unsafe impl Door for RustDoor {
     type Exclusion = ByLock;
 
     #[inline]
-    unsafe fn run(claim: Claim<'_, Self>, cause: Cause) {
+    unsafe fn run(claim: Claim<'_, Self>, cause: Cause, begun: Option<Moment>) {
         // SAFETY: this function's contract.
-        unsafe { run(&claim, cause) };
+        unsafe { run(&claim, cause, begun) };
     }
 
     unsafe fn discard(claim: Claim<'_, Self>) {
@@ -328,8 +340,10 @@ unsafe impl Door for RustDoor {
 
     unsafe fn describe(node: NonNull<Node>) -> Description {
         // SAFETY: every node of this door is the beginning of an entry, and this one is held.
-        let entry = unsafe { node.cast::<Entry>().as_ref() };
-        (entry.table.describe)()
+        let Entry { table, created, .. } = unsafe { node.cast::<Entry>().as_ref() };
+        let (object, function) = (table.describe)();
+        let created = Some(created.to_string().into());
+        Description { object: object.into(), function: function.into(), created }
     }
 
     unsafe fn retain(node: NonNull<Node>) {

@@ -33,12 +33,20 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use lastly_core::{End, ending, sync};
+
 use crate::REGISTRY;
+use crate::entry::RustDoor;
 
 /// How long the drain waits for callbacks that other threads are running.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
 static WAIT_NANOSECONDS: AtomicU64 = AtomicU64::new(DEFAULT_WAIT.as_secs() * 1_000_000_000);
+
+/// Of the budget: none is set.
+const UNLIMITED: u64 = u64::MAX;
+
+static BUDGET_NANOSECONDS: AtomicU64 = AtomicU64::new(UNLIMITED);
 
 /// Sets how long the drain waits for callbacks that other threads are running when everything else
 /// has run.
@@ -51,27 +59,50 @@ pub fn set_wait(wait: Duration) {
     WAIT_NANOSECONDS.store(nanoseconds, Relaxed);
 }
 
+/// Sets how long the drain may take, all in all. `None`, as at first: as long as it takes.
+///
+/// When the time is spent, what is running is [reported](crate::report) as unfinished, what was yet
+/// to run as skipped, and the program goes on to end, with the status it had. If a callback is just
+/// running, which may never return, the process ends there and then, with that status; exit
+/// handlers that were registered before the first finalizer do not run then, and what the C library
+/// holds in buffers is lost.
+///
+/// Who runs the program may set this as well, in seconds, and has the last word:
+/// `LASTLY_EXIT_BUDGET=2.5`.
+pub fn set_budget(budget: Option<Duration>) {
+    let nanoseconds =
+        budget.map_or(UNLIMITED, |budget| u64::try_from(budget.as_nanos()).unwrap_or(UNLIMITED));
+    // Relaxed: a setting, that orders nothing.
+    BUDGET_NANOSECONDS.store(nanoseconds, Relaxed);
+}
+
 /// Runs now, on this thread, what the end of the program would run, and shuts the door for good.
 ///
 /// For programs that end in a way that does not get here. A second drain runs nothing; it waits, as
 /// long as it would for a callback, for one that is going on on another thread.
 ///
 /// To be followed by the end of the program: what is registered after it never runs, and what dies
-/// after it leaks its function and arguments.
+/// after it leaks its function and arguments. If it takes longer than its [budget](set_budget), and
+/// a callback does not return, it is that end: with status 1.
 pub fn drain() {
-    REGISTRY.drain(Duration::from_nanos(WAIT_NANOSECONDS.load(Relaxed)));
+    let terms = hooks::terms();
+    if sync::MODELLED {
+        // Without threads beside it.
+        return REGISTRY.drain(&terms);
+    }
+    ending::drain::<RustDoor>(terms, End::Status(1));
 }
 
 pub(crate) use hooks::install;
 
 #[cfg(unix)]
 mod hooks {
-    use std::sync::Once;
+    use std::ffi::{c_int, c_void};
 
-    use lastly_core::{Registry, fork, sync};
+    use lastly_core::fork::{self, Once};
+    use lastly_core::{Cause, Registry, Terms, signals};
 
-    use crate::REGISTRY;
-    use crate::entry::RustDoor;
+    use super::*;
     use crate::gc::{Collector, this_thread};
 
     static INSTALLED: Once = Once::new();
@@ -79,26 +110,88 @@ mod hooks {
     /// Has the program run the drain at its end, and keep the registry whole across forks.
     #[inline]
     pub(crate) fn install() {
-        if sync::MODELLED {
+        if sync::MODELLED || INSTALLED.is_done() {
             return;
         }
-        INSTALLED.call_once(|| {
-            // SAFETY: the hook is a function of this object file. Should that be unloaded, the C
-            // library runs the hook before.
-            let failed = unsafe { libc::atexit(at_exit) } != 0;
-            assert!(!failed, "lastly: no memory to register the exit hook");
+        INSTALLED.call(|| {
+            register().expect("lastly: no memory to register the exit hook");
             fork::install::<RustDoor>().expect("lastly: no memory to register the fork hooks");
         });
     }
 
-    extern "C" fn at_exit() {
+    pub(super) fn terms() -> Terms {
+        // Relaxed: settings, that order nothing.
+        let budget = BUDGET_NANOSECONDS.load(Relaxed);
+        Terms {
+            cause: Cause::Exit,
+            wait: Duration::from_nanos(WAIT_NANOSECONDS.load(Relaxed)),
+            budget: (budget != UNLIMITED).then(|| Duration::from_nanos(budget)),
+            resume: false,
+        }
+    }
+
+    fn at_exit(status: i32) {
         this_thread(Collector::expect_no_end);
-        super::drain();
+        // A callback of a drain by hand, or for a signal, may have called `exit`: this goes on with it.
+        let mut terms = Terms { resume: true, ..terms() };
+        let mut end = End::Status(status);
+        if let Some(signal) = signals::arrived() {
+            // It is that which ends the program.
+            terms.cause = Cause::Signal;
+            end = End::Signal(signal);
+        }
+        ending::drain::<RustDoor>(terms, end);
+        // Also if it came meanwhile.
+        if let Some(signal) = signals::arrived() {
+            End::Signal(signal).now();
+        }
     }
 
     impl fork::Resident for RustDoor {
         fn registry() -> &'static Registry<Self> {
             &REGISTRY
+        }
+
+        fn forked() {
+            if signals::forget() {
+                // Where no thread is to be had, signals do in this child what they do by default.
+                _ = signals::watch::<Self>();
+            }
+        }
+
+        fn signalled(signal: i32) {
+            let terms = Terms { cause: Cause::Signal, ..terms() };
+            ending::drain::<Self>(terms, End::Signal(signal));
+        }
+    }
+
+    /// The exit hook that is told the status; glibc has one.
+    #[cfg(target_env = "gnu")]
+    fn register() -> Result<(), c_int> {
+        unsafe extern "C" {
+            fn on_exit(hook: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        }
+        extern "C" fn hook(status: c_int, _: *mut c_void) {
+            at_exit(status);
+        }
+        // SAFETY: the hook is a function of this object file. Should that be unloaded, the C library
+        // runs it before.
+        match unsafe { on_exit(hook, std::ptr::null_mut()) } {
+            0 => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    /// Without it, a program whose budget is spent ends with a failure.
+    #[cfg(not(target_env = "gnu"))]
+    fn register() -> Result<(), c_int> {
+        extern "C" fn hook() {
+            at_exit(1);
+        }
+        // SAFETY: as above.
+        match unsafe { libc::atexit(hook) } {
+            0 => Ok(()),
+            error => Err(error),
         }
     }
 }

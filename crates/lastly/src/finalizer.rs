@@ -40,6 +40,7 @@ use crate::{REGISTRY, exit};
 /// the program. So an `Rc` cannot be captured, in particular not the `Rc` that is watched. An
 /// `Arc<Watched<T>>` can be: a callback that owns its own object keeps it alive until the program
 /// ends. Capture a [`Weak`](std::sync::Weak), or just the parts that the cleanup needs.
+#[track_caller]
 pub fn finalize<O, F, A, R>(object: &O, function: F, arguments: A) -> Finalizer<O::Reach, A, F>
 where
     O: Object + ?Sized,
@@ -234,6 +235,7 @@ where
     R: Outcome,
 {
     /// A finalizer that is in no object's list.
+    #[track_caller]
     pub(crate) fn of_scope(function: F, arguments: A) -> Self {
         exit::install();
         let shard = Registry::<RustDoor>::shard_of_this_thread();
@@ -249,7 +251,7 @@ impl<A, F> Finalizer<(), A, F> {
     pub(crate) fn fire(&self) {
         if let Some(claim) = self.claim(Due::Run(Cause::ObjectDied)) {
             // SAFETY: claimed just now.
-            unsafe { RustDoor::run(claim, Cause::ObjectDied) };
+            unsafe { RustDoor::run(claim, Cause::ObjectDied, REGISTRY.moment()) };
         }
     }
 }

@@ -77,6 +77,7 @@ mod outcome;
 #[cfg(doctest)]
 mod refused;
 pub mod report;
+pub mod signals;
 mod tied;
 mod ties;
 mod trace;

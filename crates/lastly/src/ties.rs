@@ -115,7 +115,7 @@ impl Ties {
         match unsafe { REGISTRY.claim(node, Due::Run(Cause::ObjectDied)) } {
             Some(claim) => {
                 // SAFETY: claimed just now, nothing was taken out.
-                unsafe { entry::run(&claim, Cause::ObjectDied) };
+                unsafe { entry::run(&claim, Cause::ObjectDied, REGISTRY.moment()) };
                 let pop = || {
                     // SAFETY: under the lock.
                     unsafe { self.pop(newest) };

@@ -7,6 +7,7 @@ mod many;
 mod memory;
 mod others;
 mod plain;
+mod signals;
 mod threads;
 
 pub(crate) use many::many;
@@ -15,6 +16,7 @@ pub(crate) use many::many;
 pub(crate) fn find(name: &str) -> Option<fn()> {
     let all = [
         plain::SCENES,
+        signals::SCENES,
         drain::SCENES,
         threads::SCENES,
         forks::SCENES,

@@ -210,7 +210,8 @@ pub(super) fn drop_waiting(
 
 /// Reports the panic of an object's own code that nobody is there to take.
 pub(super) fn report_panic(name: &'static str, payload: Box<dyn Any + Send>) {
-    let description = Description { object: name, function: "its own code" };
-    REGISTRY.report(Cause::ObjectDied, description, Problem::Panic(&*payload));
+    let description =
+        Description { object: name.into(), function: "its own code".into(), created: None };
+    REGISTRY.report(Cause::ObjectDied, &description, Problem::Panic(&*payload), None);
     contain(|| drop(payload), |_| ());
 }

@@ -98,7 +98,7 @@ fn a_hook_may_do_as_it_likes() {
 }
 
 #[test]
-fn a_report_says_it_in_one_line() {
+fn a_report_says_what_happened_and_where_it_was_created() {
     let reports = Reports::record();
     let log = Log::default();
     let inner = log.clone();
@@ -107,11 +107,15 @@ fn a_report_says_it_in_one_line() {
         Err(std::io::Error::other("disk full"))
     }
     let object = Watched::new(1_u8);
+    let line = line!() + 1;
     finalize(&object, cleanup, 1);
     drop(object);
-    let line = "lastly: cleanup of u8 (object died): \
-        it::outcomes::a_report_says_it_in_one_line::cleanup \
-        returned an error: Custom { kind: Other, error: \"disk full\" }";
-    assert_eq!(log.take(), [line]);
+    let expected = format!(
+        "lastly: cleanup of u8 (object died): \
+        it::outcomes::a_report_says_what_happened_and_where_it_was_created::cleanup \
+        returned an error: Custom {{ kind: Other, error: \"disk full\" }}\n    \
+        created at crates/lastly/tests/it/outcomes.rs:{line}:5"
+    );
+    assert_eq!(log.take(), [expected]);
     drop(reports);
 }

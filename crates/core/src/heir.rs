@@ -1,0 +1,181 @@
+//! The heir: who runs what a process created that ended without a drain, because it was forked for
+//! that. A daemon is made so: fork, and the parent ends by `_exit`; the child goes on in its place.
+//!
+//! A finalizer belongs to the process that created it, and a child's drain passes over what it
+//! inherited: else two would remove one directory. But where the owner is dead, and never ran
+//! anything of it, somebody must. That is **the child that was forked last**, and nobody in doubt.
+//!
+//! Owner and children share a page of memory, the owner's *will*. In it is one word:
+//!
+//! - At each fork the owner writes the child's number into it. So it names the last.
+//! - Before the owner runs, or gives back, anything that is older than its last fork, and when its
+//!   drain begins, it writes 0: the children hold copies of what it does itself.
+//! - A child whose drain begins finds its own number there and the owner dead, and swaps the number
+//!   for 0. It inherits. Whoever else has a copy of that number loses the swap.
+//!
+//! What the owner itself had inherited is in the will of *its* parent, and so on: a child inherits
+//! from its parent first, then in its place from the one before, as long as each is dead.
+//!
+//! # A claim and a fork at the same moment
+//!
+//! Claims take no lock, so one thread may claim while another forks. The claim changes its word, then
+//! looks for a fork; the fork leaves its mark, then copies the memory; all in one order for all
+//! threads (`SeqCst`). So the claim finds the mark and writes 0, or the copy is of what is claimed,
+//! and claimed things are not run in the child. (A fork copies memory only when no thread of the
+//! process is writing it: the system protects the pages first.)
+
+use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use crate::process::Identity;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, constructor};
+
+/// What a process leaves to the child that it forks last. In memory that both share; never unmapped,
+/// so that every descendant finds it where it was.
+struct Will {
+    /// The number of the child that is the heir; 0: nobody.
+    heir: std::sync::atomic::AtomicU32,
+    owner: Identity,
+    /// Where in the order of creation the owner's own part begins: all that is older it inherited.
+    began: u64,
+    /// The will in which the owner itself is named, and by which number.
+    before: Option<Bequest>,
+}
+
+/// A will, and the number by which it names a child.
+#[derive(Clone, Copy)]
+struct Bequest {
+    will: NonNull<Will>,
+    child: u32,
+}
+
+/// This process as an heir, and as one that leaves something.
+pub(crate) struct Heir {
+    /// The will of the parent, and the number by which it names this process.
+    parents: AtomicPtr<Will>,
+    number: AtomicU32,
+    /// This process's own will, made at its first fork; and how many children were forked.
+    own: AtomicPtr<Will>,
+    children: AtomicU32,
+    /// What is older was copied by a fork, and may be inherited. 0: nothing is.
+    forked_at: AtomicU64,
+}
+
+impl Heir {
+    constructor! {
+        pub(crate) fn new() -> Self {
+            Self {
+                parents: AtomicPtr::new(ptr::null_mut()),
+                number: AtomicU32::new(0),
+                own: AtomicPtr::new(ptr::null_mut()),
+                children: AtomicU32::new(0),
+                forked_at: AtomicU64::new(0),
+            }
+        }
+    }
+
+    /// A fork is about to come; all locks are held. `began` is where this process's own part of the
+    /// order begins, `now` where that of the child will. `some`: there is something to leave.
+    pub(crate) fn before_fork(&self, began: u64, now: u64, some: bool) {
+        // Relaxed, but for `forked_at`: changed under all locks only.
+        let mut own = self.own.load(Relaxed);
+        if own.is_null() && some {
+            let will =
+                Will { heir: 0.into(), owner: Identity::own(), began, before: self.bequest() };
+            own = shared(will);
+            self.own.store(own, Relaxed);
+        }
+        let child = self.children.load(Relaxed).wrapping_add(1).max(1);
+        self.children.store(child, Relaxed);
+        // SAFETY: null, or made by `shared`, and never unmapped.
+        if let Some(will) = unsafe { own.as_ref() } {
+            will.heir.store(child, SeqCst);
+            // SeqCst: see the module's documentation.
+            self.forked_at.store(now, SeqCst);
+        }
+    }
+
+    /// The fork has come: this is the child, and has no second thread yet.
+    pub(crate) fn in_child(&self) {
+        self.parents.store(self.own.load(Relaxed), Relaxed);
+        self.number.store(self.children.load(Relaxed), Relaxed);
+        self.own.store(ptr::null_mut(), Relaxed);
+        self.children.store(0, Relaxed);
+        self.forked_at.store(0, Relaxed);
+    }
+
+    /// To be called after a claim on what was created at this place in the order, before anything is
+    /// done with it: what a child may have a copy of is then nobody's to inherit.
+    #[inline]
+    pub(crate) fn claimed(&self, sequence: impl FnOnce() -> u64) {
+        // SeqCst: see the module's documentation.
+        let forked_at = self.forked_at.load(SeqCst);
+        if forked_at != 0 && sequence() < forked_at {
+            self.disinherit_since(forked_at);
+        }
+    }
+
+    /// This process does itself what a child might have done for it.
+    pub(crate) fn disinherit(&self) {
+        self.disinherit_since(self.forked_at.load(SeqCst));
+    }
+
+    #[cold]
+    fn disinherit_since(&self, forked_at: u64) {
+        // Relaxed: stored before the mark that led here.
+        // SAFETY: null, or made by `shared`, and never unmapped.
+        if let Some(will) = unsafe { self.own.load(Relaxed).as_ref() } {
+            will.heir.store(0, SeqCst);
+        }
+        // After that: whoever finds no mark must not find an heir either. And only this mark: a
+        // fork that has come since has its own.
+        _ = self.forked_at.compare_exchange(forked_at, 0, SeqCst, SeqCst);
+    }
+
+    /// Where in the order begins what this process runs at its end: its own part at `began`, and
+    /// that of every process whose heir it is.
+    pub(crate) fn inherit(&self, mut began: u64) -> u64 {
+        let mut next = self.bequest();
+        let mut is_parent = true;
+        while let Some(Bequest { will, child }) = next {
+            // SAFETY: made by `shared`, and never unmapped.
+            let will = unsafe { will.as_ref() };
+            let dead = if is_parent { will.owner.is_dead_parent() } else { will.owner.is_dead() };
+            // Dead before the swap: then nobody but copies of this child writes the word.
+            if !dead || will.heir.compare_exchange(child, 0, SeqCst, SeqCst).is_err() {
+                break;
+            }
+            began = will.began;
+            next = will.before;
+            is_parent = false;
+        }
+        began
+    }
+
+    fn bequest(&self) -> Option<Bequest> {
+        let will = NonNull::new(self.parents.load(Relaxed))?;
+        Some(Bequest { will, child: self.number.load(Relaxed) })
+    }
+}
+
+/// Puts a will into memory that children share. Null if there is no room: then nobody inherits.
+fn shared(will: Will) -> *mut Will {
+    // SAFETY: new memory, wherever there is room.
+    let memory = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size_of::<Will>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if memory == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    let place = memory.cast::<Will>();
+    // SAFETY: new memory of that size, aligned to a page.
+    unsafe { place.write(will) };
+    place
+}
