@@ -48,7 +48,7 @@ fn budget_of_environment() -> Option<Duration> {
     let budget = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     if budget.is_none() {
         let line = "is no number of seconds, such as 2.5: the end of the program may take any time";
-        print(&format_args!("lastly: {VARIABLE}={} {line}", text.display()));
+        print(&format_args!("lastly: {VARIABLE}={} {line}", text.to_string_lossy()));
     }
     budget
 }

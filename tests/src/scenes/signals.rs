@@ -18,8 +18,9 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
 ];
 
 fn raise(signal: i32) {
+    let process = i32::try_from(std::process::id()).expect("a process number");
     // SAFETY: sends this very process a signal.
-    unsafe { libc::kill(libc::getpid(), signal) };
+    unsafe { libc::kill(process, signal) };
 }
 
 fn install() {
