@@ -271,6 +271,52 @@ const ENDINGS: &[Ending] = &[
         Status(0),
     ),
     Ending("gc-come-and-go", &["grown by 0"], Status(0)),
+    Ending("signal-to-itself", &["newest", "oldest"], Killed(libc::SIGTERM)),
+    Ending("second-signal", &["newest", "hangs"], Killed(libc::SIGINT)),
+    Ending("signal-in-drain", &["oldest"], Killed(libc::SIGTERM)),
+    Ending("exit-in-signal-drain", &["oldest"], Killed(libc::SIGHUP)),
+    Ending("budget-between", &[], Status(3)),
+    Ending("budget-and-hang", &["newest"], Status(3)),
+    Ending("daemon", &["the daemon works", "created by the daemon", "created before"], Status(0)),
+    Ending("daemon-and-sigterm", &["the daemon works", "created before"], Status(0)),
+    Ending("heir-of-killed", &["the heir works", "of the killed"], Killed(libc::SIGKILL)),
+    Ending(
+        "heir-with-own",
+        &["newest, of the heir", "newer, of the heir", "older, of the dead", "oldest, of the dead"],
+        Status(0),
+    ),
+    Ending(
+        "several-children",
+        &["the first child", "the last child", "of the dead, by the last child"],
+        Status(0),
+    ),
+    Ending("owner-alive", &["the child ends first", "main returns", "of the parent"], Status(0)),
+    Ending("owner-drained", &["of the parent", "the child ends last"], Status(0)),
+    Ending("owner-ran-one", &["run by the parent", "the child ends last"], Status(0)),
+    Ending("owner-gave-one-back", &["the child ends last"], Status(0)),
+    Ending(
+        "owner-ran-a-newer-one",
+        &["of the parent, newer than the child", "the heir works", "of the parent, by the heir"],
+        Status(0),
+    ),
+    Ending("child-ran-one", &["called in the child", "of the parent, by the heir"], Status(0)),
+    Ending("grandchild-of-heir", &["of the third", "of the second", "of the first"], Status(0)),
+    Ending(
+        "grandchild-of-another",
+        &[
+            "the grandchild works",
+            "of the second",
+            "the last child works",
+            "of the first, by its last child",
+        ],
+        Status(0),
+    ),
+    Ending("last-child-execs", &["the first child"], Status(0)),
+    Ending(
+        "stranger",
+        &["the stranger ended with 0", "main returns", "run by the parent"],
+        Status(0),
+    ),
 ];
 
 #[test]

@@ -140,7 +140,10 @@ impl Heir {
         while let Some(Bequest { will, child }) = next {
             // SAFETY: made by `shared`, and never unmapped.
             let will = unsafe { will.as_ref() };
-            let dead = if is_parent { will.owner.is_dead_parent() } else { will.owner.is_dead() };
+            if will.heir.load(SeqCst) != child {
+                break;
+            }
+            let dead = will.owner.is_dead_ancestor(is_parent);
             // Dead before the swap: then nobody but copies of this child writes the word.
             if !dead || will.heir.compare_exchange(child, 0, SeqCst, SeqCst).is_err() {
                 break;

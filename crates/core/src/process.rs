@@ -7,6 +7,9 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use crate::sync::{Deadline, back_off};
 
 /// Which process it is, for those who ask later whether it is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +24,14 @@ pub(crate) struct Identity {
 /// What `/proc` tells of a process.
 struct Told {
     number: i32,
+    /// Computing, about to, or with its first thread gone: not waiting for what may never come.
+    is_busy: bool,
     is_zombie: bool,
     start: u64,
 }
+
+/// How long to wait for one that may be about to end.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 impl Identity {
     /// Of this process.
@@ -32,11 +40,28 @@ impl Identity {
         Self { number: number(), start, namespace: namespace() }
     }
 
-    /// Whether this process, which may be the parent of the calling one, is dead.
+    /// Whether this process, an ancestor of the calling one, is dead. `is_parent`: its parent.
     ///
-    /// It is asked of the parent of this very process, which is simpler: a child whose parent dies
-    /// gets another.
-    pub(crate) fn is_dead_parent(&self) -> bool {
+    /// One that forks a daemon calls `_exit` next. A daemon that has little to do may be at its own
+    /// end before that; so one that is just busy is waited for, shortly.
+    pub(crate) fn is_dead_ancestor(&self, is_parent: bool) -> bool {
+        let deadline = Deadline::after(PATIENCE);
+        let mut round = 0;
+        loop {
+            if if is_parent { self.is_dead_parent() } else { self.is_dead() } {
+                return true;
+            }
+            let told = tell(&self.number.to_string());
+            if deadline.passed() || !told.is_some_and(|it| it.is_busy) {
+                return false;
+            }
+            back_off(round);
+            round += 1;
+        }
+    }
+
+    /// Of its parent, this is simple: a child whose parent dies gets another.
+    fn is_dead_parent(&self) -> bool {
         // SAFETY: it only tells a number.
         match unsafe { libc::getppid() } {
             // One that this process cannot see: in a namespace around its own.
@@ -45,8 +70,7 @@ impl Identity {
         }
     }
 
-    /// Whether this process, an ancestor of the calling one, is dead.
-    pub(crate) fn is_dead(&self) -> bool {
+    fn is_dead(&self) -> bool {
         // The numbers must be those that were meant, here and in `/proc`.
         let known = self.start != 0 && self.namespace != 0 && self.namespace == namespace();
         if !known || tell("self").is_none_or(|told| told.number != number()) {
@@ -88,6 +112,7 @@ fn parse(stat: &str) -> Option<Told> {
     let threads: u64 = field(20)?.parse().ok()?;
     Some(Told {
         number: number.parse().ok()?,
+        is_busy: matches!(field(3)?, "R" | "D" | "Z"),
         // The first thread may be gone while others go on: that is no dead process.
         is_zombie: matches!(field(3)?, "Z" | "X") && threads <= 1,
         start: field(22)?.parse().ok()?,

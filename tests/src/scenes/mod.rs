@@ -3,6 +3,7 @@
 mod drain;
 mod forks;
 mod gc;
+mod heirs;
 mod many;
 mod memory;
 mod others;
@@ -20,6 +21,7 @@ pub(crate) fn find(name: &str) -> Option<fn()> {
         drain::SCENES,
         threads::SCENES,
         forks::SCENES,
+        heirs::SCENES,
         gc::SCENES,
         memory::SCENES,
         others::SCENES,
