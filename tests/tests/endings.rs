@@ -116,7 +116,13 @@ const ENDINGS: &[Ending] = &[
     Ending("forgotten-guard", &["main returns", "forgotten"], Status(0)),
     Ending("thread-local", &["main returns", "of the thread-local", "newer, but later"], Status(0)),
     Ending("guards-and-exit", &["second", "first"], Status(0)),
-    Ending("exit-while-creating", &["compared"], Status(0)),
+    Ending("exit-while-creating", &["unaccounted for: 0", "some came too late: true"], Status(0)),
+    Ending("half-fail", &["ran: 50000", "reported: 50000"], Status(0)),
+    Ending("panics-with-anything", &["main returns", "newest", "oldest"], Status(0)),
+    Ending("out-of-memory", &["main returns", "newest", "oldest"], Status(0)),
+    Ending("out-of-memory-and-abort", &["main returns", "newest"], Killed(libc::SIGABRT)),
+    Ending("main-holds-a-lock", &["newest", "locked elsewhere: true", "oldest"], Status(3)),
+    Ending("callback-wants-mains-lock", &["newest"], Status(3)),
     Ending("self-capture", &["not dead", "main returns", "it is 1"], Status(0)),
     Ending(
         "fork",
@@ -412,6 +418,16 @@ fn many(n: u32) {
 #[test]
 fn many_finalizers() {
     many(40_000);
+}
+
+/// Half of a million finalizers fail: the other half run, and each failure is reported.
+#[test]
+#[ignore = "takes long without optimization: part of `cargo xtask test --full`"]
+fn half_of_a_million_fail() {
+    let program = Path::new(env!("CARGO_BIN_EXE_ending"));
+    let child = run_program_with(program, &["half-fail", "1000000"]);
+    assert_eq!(child.stdout, ["ran: 500000", "reported: 500000"], "{}", child.stderr);
+    assert_eq!(child.ended, Status(0));
 }
 
 #[test]

@@ -343,7 +343,8 @@ impl<D: Door> Registry<D> {
             // SAFETY: the node is in a list, so the registry has a hold on it.
             let node_ref = unsafe { node.as_ref() };
             // Once more, as it may have come to its end meanwhile.
-            if let Some(problem) = self.problem(node_ref, phase) {
+            let problem = self.problem(node_ref, phase);
+            if let Some(problem) = problem.filter(|_| node_ref.state.tell()) {
                 // What is reported as not having run is not to run later.
                 node_ref.state.shut_for_good();
                 // SAFETY: the registry has a hold.

@@ -28,7 +28,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use crate::process::Identity;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, constructor};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, MODELLED, constructor};
 
 /// What a process leaves to the child that it forks last. In memory that both share; never unmapped,
 /// so that every descendant finds it where it was.
@@ -79,7 +79,7 @@ impl Heir {
     pub(crate) fn before_fork(&self, began: u64, now: u64, some: bool) {
         // Relaxed, but for `forked_at`: changed under all locks only.
         let mut own = self.own.load(Relaxed);
-        if own.is_null() && some {
+        if own.is_null() && some && !MODELLED {
             let will =
                 Will { heir: 0.into(), owner: Identity::own(), began, before: self.bequest() };
             own = shared(will);

@@ -206,14 +206,14 @@ impl<D: Door> Registry<D> {
     }
 
     /// Enters a finalizer as the newest of all. `tie` runs under the lock: there a door links the
-    /// node into a list of its own.
+    /// node into a list of its own. False if the door is shut, so that the finalizer will never run.
     ///
     /// # Safety
     ///
     /// `node` is new, and one hold on it passes to the registry. `tie` keeps the rules of the lock:
     /// no allocation, no blocking, no foreign code.
     #[inline]
-    pub unsafe fn insert(&self, node: NonNull<Node>, tie: impl FnOnce()) {
+    pub unsafe fn insert(&self, node: NonNull<Node>, tie: impl FnOnce()) -> bool {
         // SAFETY: the registry now has a hold, so the node is alive.
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
@@ -227,6 +227,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: the lock is held, and the registry has a hold.
         unsafe { shard.shift(node, place) };
         tie();
+        place != Place::Aside
     }
 
     /// Where a new node belongs once the program ends.
@@ -237,6 +238,8 @@ impl<D: Door> Registry<D> {
             Phase::Draining { .. } => Place::Late,
             _ => {
                 node.state.shut();
+                // The door reports it.
+                node.state.tell();
                 Place::Aside
             }
         }
@@ -257,8 +260,8 @@ impl<D: Door> Registry<D> {
         match node_ref.state.claim(due) {
             Claimed::Won => Some(self.won(node)),
             Claimed::Shut => {
-                // SAFETY: claimed just now; the callback stays where it is.
-                unsafe { self.end(node) };
+                // SAFETY: claimed just now, and the caller has a hold.
+                unsafe { self.end_too_late(node) };
                 None
             }
             Claimed::Lost => None,
@@ -404,6 +407,28 @@ impl<D: Door> Registry<D> {
         self.shards[0].lock()
     }
 
+    /// Ends a finalizer that found the door shut; the callback stays where it is. If it was to run at
+    /// exit, the drain may be just about to report it: one of the two does.
+    ///
+    /// # Safety
+    ///
+    /// As for [`finish`](Self::finish).
+    #[cold]
+    unsafe fn end_too_late(&self, node: NonNull<Node>) {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        // SAFETY: written when the node was entered.
+        let inherited = self.inherited.passes_over(unsafe { sequence_of(node_ref) });
+        let tell = node_ref.at_exit() && !inherited && node_ref.state.tell();
+        // SAFETY: this function's contract.
+        unsafe { self.end(node) };
+        if tell {
+            // SAFETY: this function's contract.
+            let description = unsafe { D::describe(node) };
+            self.report(Cause::Exit, &description, Problem::TooLate, None);
+        }
+    }
+
     /// Takes a node that is done with out of the registry, and out of the door's own list.
     ///
     /// # Safety
@@ -510,8 +535,8 @@ impl<D: Door> Drop for Peek<'_, D> {
                 }
             }
             Peeked::Shut => {
-                // SAFETY: claimed just now; the callback stays where it is.
-                unsafe { self.registry.end(self.node) };
+                // SAFETY: claimed just now, and whoever made the peek has a hold.
+                unsafe { self.registry.end_too_late(self.node) };
             }
         }
     }

@@ -19,7 +19,8 @@
 //!
 //! The drain ends by marking what it left alive as SHUT. A claim to run finds the mark, takes LIVE
 //! for DEAD, and runs nothing. As it is part of the same word, no claim can slip past it, and none
-//! pays for it.
+//! pays for it. What was to run and did not is reported by whoever first marks it as TOLD: the drain,
+//! or the claim that came too late.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -33,7 +34,9 @@ const DEAD: u8 = 3;
 const BASE: u8 = 0b11;
 const DUE_SHIFT: u32 = 2;
 const DUE: u8 = 0b11100;
+const TOLD: u8 = 0b0100_0000;
 const SHUT: u8 = 0b1000_0000;
+const MARKS: u8 = TOLD | SHUT;
 
 /// What a claim wants with the callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +125,9 @@ impl State {
         loop {
             let shut = found & SHUT != 0;
             let (next, claimed) = match (found & BASE, due) {
-                (LIVE, Due::Run(_)) if shut => (DEAD, Claimed::Shut),
-                // The mark stays, for a claim that is given back.
-                (LIVE, _) => (found & SHUT | CLAIMED, Claimed::Won),
+                (LIVE, Due::Run(_)) if shut => (found & TOLD | DEAD, Claimed::Shut),
+                // The marks stay, for a claim that is given back.
+                (LIVE, _) => (found & MARKS | CLAIMED, Claimed::Won),
                 (PEEKED, _) if found & DUE == 0 => (found | due.bits(), Claimed::Lost),
                 _ => return Claimed::Lost,
             };
@@ -147,7 +150,7 @@ impl State {
             // Acquire pairs with the Release in `end_peek`: the look before this one is over.
             match self.0.compare_exchange(found, found | PEEKED, Acquire, Relaxed) {
                 Ok(_) => return true,
-                Err(now) if now & !SHUT == LIVE => found = now,
+                Err(now) if now & !MARKS == LIVE => found = now,
                 Err(_) => return false,
             }
         }
@@ -160,7 +163,7 @@ impl State {
         loop {
             let (next, peeked) = match Due::in_word(found) {
                 None => (found & !PEEKED, Peeked::Alive),
-                Some(_) if found & SHUT != 0 => (DEAD, Peeked::Shut),
+                Some(_) if found & SHUT != 0 => (found & TOLD | DEAD, Peeked::Shut),
                 Some(due) => (CLAIMED, Peeked::Claimed(due)),
             };
             // Release and Acquire pair with `claim`, `claim_from` and the next `peek`.
@@ -201,10 +204,16 @@ impl State {
         self.0.fetch_or(SHUT, Relaxed);
     }
 
+    /// True for the one caller who is to report that it did not run.
+    pub(crate) fn tell(&self) -> bool {
+        // Relaxed: only the order of the changes to this one word matters.
+        self.0.fetch_or(TOLD, Relaxed) & TOLD == 0
+    }
+
     /// Live, and no cause has come yet.
     #[inline]
     pub(crate) fn is_alive(&self) -> bool {
-        matches!(self.0.load(Relaxed) & !SHUT, LIVE | PEEKED)
+        matches!(self.0.load(Relaxed) & !MARKS, LIVE | PEEKED)
     }
 
     /// Nobody has a claim or a peek, and nobody will.

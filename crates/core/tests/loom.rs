@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use lastly_core::sync::UnsafeCell;
-use lastly_core::{ByLock, Cause, Claim, Description, Door, Due, Node, Registry};
+use lastly_core::sync::{Moment, UnsafeCell};
+use lastly_core::{ByLock, Cause, Claim, Description, Door, Due, Node, Problem, Registry, Terms};
 use loom::sync::Arc as LoomArc;
 use loom::thread;
 
@@ -43,7 +43,7 @@ unsafe fn take(claim: &Claim<'_, TestDoor>) -> Arc<AtomicUsize> {
 unsafe impl Door for TestDoor {
     type Exclusion = ByLock;
 
-    unsafe fn run(claim: Claim<'_, Self>, _: Cause) {
+    unsafe fn run(claim: Claim<'_, Self>, _: Cause, _: Option<Moment>) {
         // SAFETY: this function's contract.
         unsafe { take(&claim) }.fetch_add(1, SeqCst);
     }
@@ -54,7 +54,7 @@ unsafe impl Door for TestDoor {
     }
 
     unsafe fn describe(_: NonNull<Node>) -> Description {
-        Description { object: "a test", function: "count" }
+        Description { object: "a test".into(), function: "count".into(), created: None }
     }
 
     unsafe fn retain(node: NonNull<Node>) {
@@ -71,6 +71,8 @@ unsafe impl Door for TestDoor {
         true
     }
 }
+
+const TERMS: Terms = Terms { cause: Cause::Exit, wait: Duration::MAX, budget: None, resume: false };
 
 type TestRegistry = LoomArc<Registry<TestDoor>>;
 
@@ -96,7 +98,7 @@ fn fire(registry: &TestRegistry, counting: &LoomArc<Counting>) {
     if let Some(claim) = unsafe { registry.claim(pointer(&raw const **counting), Due::Run(cause)) }
     {
         // SAFETY: claimed just now.
-        unsafe { TestDoor::run(claim, cause) };
+        unsafe { TestDoor::run(claim, cause, None) };
     }
 }
 
@@ -133,8 +135,8 @@ fn fork_in_the_child() {
         unsafe { registry.after_fork_in_child() };
         let (_own, own_count) = create(&registry);
         let there = registry.clone();
-        let there = thread::spawn(move || there.drain(Duration::MAX));
-        registry.drain(Duration::MAX);
+        let there = thread::spawn(move || there.drain(&TERMS));
+        registry.drain(&TERMS);
         there.join().unwrap();
         assert_eq!((inherited_count.load(SeqCst), own_count.load(SeqCst)), (0, 1));
         // Detached, so that nothing is left for loom to find.
@@ -150,11 +152,78 @@ fn fork_while_another_thread_drains() {
     model(|registry| {
         let (_counting, count) = create(&registry);
         let there = registry.clone();
-        let there = thread::spawn(move || there.drain(Duration::MAX));
+        let there = thread::spawn(move || there.drain(&TERMS));
         registry.before_fork();
         // SAFETY: `before_fork` was called just before.
         unsafe { registry.after_fork_in_parent() };
         there.join().unwrap();
         assert_eq!(count.load(SeqCst), 1);
     });
+}
+
+/// What is reported as skipped has not run, and what has run is not; whenever the drain is cut.
+#[test]
+fn cut_while_another_thread_drains() {
+    model(|registry| {
+        let skipped = count_skipped(&registry);
+        let (first, second) = (create(&registry), create(&registry));
+        let there = registry.clone();
+        let there = thread::spawn(move || there.drain(&TERMS));
+        registry.cut(Cause::Exit);
+        there.join().unwrap();
+        let ran = first.1.load(SeqCst) + second.1.load(SeqCst);
+        assert_eq!(ran + skipped.load(SeqCst), 2);
+        discard(&registry, [first.0, second.0]);
+    });
+}
+
+#[test]
+fn cut_while_an_object_dies() {
+    model(|registry| {
+        let skipped = count_skipped(&registry);
+        let (counting, count) = create(&registry);
+        let there = (registry.clone(), counting.clone());
+        let there = thread::spawn(move || fire(&there.0, &there.1));
+        registry.cut(Cause::Exit);
+        there.join().unwrap();
+        assert_eq!(count.load(SeqCst) + skipped.load(SeqCst), 1);
+        discard(&registry, [counting]);
+    });
+}
+
+#[test]
+fn two_cuts() {
+    model(|registry| {
+        let skipped = count_skipped(&registry);
+        let (counting, _) = create(&registry);
+        let there = registry.clone();
+        let there = thread::spawn(move || there.cut(Cause::Signal));
+        registry.cut(Cause::Exit);
+        there.join().unwrap();
+        assert_eq!(skipped.load(SeqCst), 1);
+        discard(&registry, [counting]);
+    });
+}
+
+fn count_skipped(registry: &TestRegistry) -> Arc<AtomicUsize> {
+    let skipped = Arc::new(AtomicUsize::new(0));
+    let of_hook = skipped.clone();
+    registry.set_hook(move |report| {
+        if matches!(report.problem, Problem::Skipped | Problem::TooLate) {
+            of_hook.fetch_add(1, SeqCst);
+        }
+    });
+    skipped
+}
+
+/// So that nothing is left for loom to find.
+fn discard<const N: usize>(registry: &TestRegistry, left: [LoomArc<Counting>; N]) {
+    for counting in left {
+        let node = pointer(&raw const *counting);
+        // SAFETY: registered by `create`, and held.
+        if let Some(claim) = unsafe { registry.claim(node, Due::Take) } {
+            // SAFETY: claimed just now.
+            unsafe { TestDoor::discard(claim) };
+        }
+    }
 }

@@ -318,6 +318,12 @@ fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
     unsafe { claim.node().cast::<Entry>().as_ref() }.table
 }
 
+/// It was registered when the door was shut.
+#[cold]
+pub(crate) fn report_too_late(held: &Held) {
+    REGISTRY.report(Cause::Exit, &describe(held), Problem::TooLate, None);
+}
+
 pub(crate) fn describe(held: &Held) -> Description {
     // SAFETY: this hold.
     unsafe { RustDoor::describe(held.0.cast()) }

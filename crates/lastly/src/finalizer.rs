@@ -241,7 +241,9 @@ where
         let shard = Registry::<RustDoor>::shard_of_this_thread();
         let held = Held::new::<Scope, F, A, R>(shard, function, arguments);
         // SAFETY: new, and made with a hold for the registry.
-        unsafe { REGISTRY.insert(held.tied().cast(), || ()) };
+        if !unsafe { REGISTRY.insert(held.tied().cast(), || ()) } {
+            entry::report_too_late(&held);
+        }
         Self { held, reach: (), types: PhantomData }
     }
 }

@@ -83,10 +83,13 @@ impl Ties {
             self.newest.with_mut(|newest| unsafe { *newest = Some(entry) });
         };
         // SAFETY: the entry is new and was made with a hold for the registry; `tie` only links.
-        unsafe { REGISTRY.insert(entry.cast(), tie) };
+        let open = unsafe { REGISTRY.insert(entry.cast(), tie) };
         if let Some(shell) = shell {
             // SAFETY: the object had this hold, and nothing links the shell any more.
             unsafe { release(shell) };
+        }
+        if !open {
+            entry::report_too_late(held);
         }
     }
 

@@ -10,6 +10,7 @@ mod others;
 mod plain;
 mod signals;
 mod threads;
+mod trouble;
 
 pub(crate) use many::many;
 
@@ -20,6 +21,7 @@ pub(crate) fn find(name: &str) -> Option<fn()> {
         signals::SCENES,
         drain::SCENES,
         threads::SCENES,
+        trouble::SCENES,
         forks::SCENES,
         heirs::SCENES,
         gc::SCENES,

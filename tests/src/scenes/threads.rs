@@ -1,8 +1,8 @@
 //! What other threads do while the program ends.
 
 use std::process::exit;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -160,34 +160,51 @@ fn peeked_elsewhere() {
     exit(0);
 }
 
-/// Threads create and kill while the program ends: each finalizer runs once or, when it came too
-/// late, not at all; nothing crashes and nothing hangs.
+/// Threads create and kill while the program ends, and for a while after it: each finalizer runs once,
+/// or is reported as not run; nothing crashes and nothing hangs.
 fn exit_while_creating() {
-    use std::sync::atomic::AtomicU64;
     static CREATED: AtomicU64 = AtomicU64::new(0);
     static RAN: AtomicU64 = AtomicU64::new(0);
-    let oldest = Box::leak(Box::new(Watched::new(1)));
-    let compare = |()| {
-        // Each one that ran was created, and none ran twice.
-        assert!(RAN.load(SeqCst) <= CREATED.load(SeqCst));
-        say("compared");
-    };
-    finalize(&*oldest, compare, ());
-    for _ in 0..4 {
-        thread::spawn(|| {
-            loop {
-                let kept = Box::leak(Box::new(Watched::new(1)));
-                CREATED.fetch_add(2, SeqCst);
-                finalize(&*kept, |()| RAN.fetch_add(1, SeqCst), ());
-                let dies = Watched::new(1);
-                finalize(&dies, |()| RAN.fetch_add(1, SeqCst), ());
-                drop(dies);
-                if CREATED.load(SeqCst) > 1000 {
-                    arrive();
-                }
-            }
-        });
+    static TOLD: AtomicU64 = AtomicU64::new(0);
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static WORKING: AtomicU64 = AtomicU64::new(4);
+    fn count(_: ()) {
+        RAN.fetch_add(1, SeqCst);
     }
+    fn work() {
+        while !STOP.load(SeqCst) {
+            let kept = Box::leak(Box::new(Watched::new(1)));
+            finalize(&*kept, count, ());
+            let dies = Watched::new(1);
+            finalize(&dies, count, ());
+            drop(dies);
+            if CREATED.fetch_add(2, SeqCst) > 1000 {
+                arrive();
+            }
+        }
+        WORKING.fetch_sub(1, SeqCst);
+    }
+    /// Older than lastly's hook, it runs after that, when the door is shut.
+    extern "C" fn compare() {
+        let so_far = CREATED.load(SeqCst);
+        while CREATED.load(SeqCst) < so_far + 100 {
+            thread::yield_now();
+        }
+        STOP.store(true, SeqCst);
+        while WORKING.load(SeqCst) > 0 {
+            thread::yield_now();
+        }
+        let (created, ran, told) = (CREATED.load(SeqCst), RAN.load(SeqCst), TOLD.load(SeqCst));
+        say(&format!("unaccounted for: {}", i128::from(created) - i128::from(ran + told)));
+        say(&format!("some came too late: {}", told >= 100));
+    }
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(compare) }, 0);
+    report::set_hook(|report| match report.problem {
+        report::Problem::TooLate => _ = TOLD.fetch_add(1, SeqCst),
+        problem => say(&format!("reported: {problem}")),
+    });
+    (0..4).for_each(|_| _ = thread::spawn(work));
     wait_for_arrival();
     exit(0);
 }
