@@ -277,6 +277,7 @@ const ENDINGS: &[Ending] = &[
         Status(0),
     ),
     Ending("gc-come-and-go", &["grown by 0"], Status(0)),
+    Ending("fork-in-first-finalize", &["300 children", "main returns"], Status(0)),
     Ending("signal-to-itself", &["newest", "oldest"], Killed(libc::SIGTERM)),
     Ending("second-signal", &["newest", "hangs"], Killed(libc::SIGINT)),
     Ending("signal-in-drain", &["oldest"], Killed(libc::SIGTERM)),
@@ -373,11 +374,9 @@ fn a_quiet_end_reports_nothing() {
         "at-exit-off",
         "running-elsewhere",
         "peeked-elsewhere",
-        "late-and-peeked",
         "hand-drain-and-return",
         "exit-in-callback",
         "exit-in-peek-off",
-        "door-shut",
         "fork",
         "fork-in-drain",
         "fork-busy-survivor",
@@ -396,6 +395,37 @@ fn what_came_too_late_is_reported_by_name() {
         run("late").reports(),
         ["lastly: cleanup of &str (exit): ending::say was registered too late to run"]
     );
+    // Also when the drain is over.
+    assert_eq!(run("door-shut").reports().len(), 3);
+}
+
+/// What is running, and all that was yet to run, newest first; each with the place where it was
+/// created, and with how long it has been running.
+#[test]
+fn what_is_cut_short_is_reported_by_name() {
+    let was_running = "was not finished when the program ended";
+    let was_skipped = "ending::say was skipped: the end of the program was cut short";
+    for (scene, reports) in [
+        ("second-signal", &["(signal)", "(signal)"][..]),
+        ("budget-and-hang", &["(exit)", "(exit)", "(exit)"]),
+        ("callback-wants-mains-lock", &["(exit)", "(exit)"]),
+        ("budget-between", &["(exit)"]),
+    ] {
+        let child = run(scene);
+        let found = child.reports();
+        assert_eq!(found.len(), reports.len(), "{scene}: {}", child.stderr);
+        for (index, (line, cause)) in found.iter().zip(reports).enumerate() {
+            let last = index + 1 == reports.len();
+            assert!(line.contains(cause), "{scene}: {line}");
+            assert!(
+                line.ends_with(if last { was_skipped } else { was_running }),
+                "{scene}: {line}"
+            );
+        }
+        let places = child.stderr.matches("\n    created at tests/src/").count();
+        assert_eq!(places, reports.len(), "{scene}: {}", child.stderr);
+    }
+    assert!(run("budget-and-hang").stderr.contains("\n    after "), "how long it was running");
 }
 
 /// `n` live finalizers, ended from anywhere in the order; the rest drained, each of which registers

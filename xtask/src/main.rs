@@ -42,6 +42,8 @@ enum Command {
     Projects(OnPython),
     /// Build the source distribution from a clean copy, install what is built of it, and try it.
     Wheels,
+    /// Write into GUARANTEES.md how programs end: from tests/matrix.json.
+    Guarantees,
     /// Print the tables of docs/benchmarks.md: lastly beside its peers, in one run.
     Bench {
         /// Just enough to see that it works.
@@ -101,6 +103,7 @@ fn run(command: Command) -> Result<()> {
             python::projects(only.as_deref(), &arguments)
         }
         Command::Wheels => wheels::wheels(),
+        Command::Guarantees => test::guarantees(),
         Command::Bench { quick } => bench::bench(quick),
         Command::Loom => checks::loom(),
         Command::Asan => checks::asan()?.or_complain(),

@@ -143,3 +143,9 @@ fn ten_million() -> Result<()> {
     let test = ["test", "--release", "--package", "lastly-tests", "--", "--ignored"];
     run(&mut cargo(&test))
 }
+
+/// The test that compares them can write them.
+pub(crate) fn guarantees() -> Result<()> {
+    let test = ["test", "--quiet", "--package", "lastly-tests", "--test", "matrix", "guarantees"];
+    run(cargo(&test).env("LASTLY_WRITE_GUARANTEES", "1"))
+}

@@ -24,9 +24,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::claim::Claim;
 use crate::list::{List, older, sequence_of};
 use crate::node::{Node, Place};
-use crate::registry::{Claim, Door, Locked, Phase, Registry, Shard};
+use crate::registry::{Door, Locked, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
 use crate::state::{Claimed, Due, Run};
 use crate::sync::{AtomicU32, AtomicU64, Deadline, Moment, SHARDS, constructor, thread_number};
@@ -123,7 +124,7 @@ impl<D: Door> Registry<D> {
                 }
                 Rest::Closing => self.report_all(Place::Late, terms.cause),
                 Rest::Over => break,
-                Rest::Cut => return self.wait_for_the_first_drain(terms),
+                Rest::Cut => return self.wait_for_another(Deadline::NEVER),
             }
         }
         self.report_all(Place::Unfinished, terms.cause);
@@ -138,7 +139,10 @@ impl<D: Door> Registry<D> {
     pub fn cut(&self, cause: Cause) {
         let mut shards = self.lock_all();
         match shards[0].phase {
-            Phase::Closing { cut: true, .. } | Phase::Shut => return,
+            Phase::Closing { cut: true, .. } | Phase::Shut => {
+                drop(shards);
+                return self.wait_for_another(Deadline::NEVER);
+            }
             // SAFETY: all locks are held, and `begin` marks each shard but the first as merged.
             Phase::Open => unsafe { begin::<D>(&mut shards) },
             _ => {}
@@ -192,6 +196,11 @@ impl<D: Door> Registry<D> {
             Cause::Signal => Deadline::NEVER,
             _ => Deadline::after(terms.wait),
         };
+        self.wait_for_another(deadline);
+    }
+
+    /// Waits until the drain of another thread is over, if there is one.
+    fn wait_for_another(&self, deadline: Deadline) {
         let elsewhere = || match self.shards[0].lock().phase {
             Phase::Draining { thread } | Phase::Closing { thread, .. } => thread != thread_number(),
             _ => false,

@@ -31,15 +31,14 @@ impl<D: Door> Registry<D> {
     /// To be called in the forking thread before a fork. Until one of the other two is called, in
     /// this thread, every use of the registry waits.
     pub fn before_fork(&self) {
-        // In the order of their index, as in the drain.
-        let mut some = false;
-        for shard in &self.shards {
-            let shard = mem::ManuallyDrop::new(shard.lock());
-            some |= shard.nodes().next().is_some();
+        // Before the locks, as it allocates. What is registered between here and there is left to nobody.
+        if self.shards.iter().any(|shard| shard.lock().nodes().next().is_some()) {
+            self.heir.make_will(self.inherited.began());
         }
+        // In the order of their index, as in the drain.
+        self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
         self.reporter.lock_for_fork();
-        let now = self.order.upcoming::<D::Exclusion>();
-        self.heir.before_fork(self.inherited.began(), now, some);
+        self.heir.before_fork(self.order.upcoming::<D::Exclusion>());
     }
 
     /// To be called in the parent after a fork.

@@ -7,7 +7,7 @@
 //!
 //! Owner and children share a page of memory, the owner's *will*. In it is one word:
 //!
-//! - At each fork the owner writes the child's number into it. So it names the last.
+//! - Before each fork the owner writes the child's number into it. So it names the last.
 //! - Before the owner runs, or gives back, anything that is older than its last fork, and when its
 //!   drain begins, it writes 0: the children hold copies of what it does itself.
 //! - A child whose drain begins finds its own number there and the owner dead, and swaps the number
@@ -49,6 +49,18 @@ struct Bequest {
     child: u32,
 }
 
+impl Bequest {
+    fn will(&self) -> &'static Will {
+        // SAFETY: made by `shared`, and never unmapped.
+        unsafe { self.will.as_ref() }
+    }
+
+    /// Whether it is still this child that the will names.
+    fn holds(&self) -> bool {
+        self.will().heir.load(SeqCst) == self.child
+    }
+}
+
 /// This process as an heir, and as one that leaves something.
 pub(crate) struct Heir {
     /// The will of the parent, and the number by which it names this process.
@@ -74,21 +86,27 @@ impl Heir {
         }
     }
 
-    /// A fork is about to come; all locks are held. `began` is where this process's own part of the
-    /// order begins, `now` where that of the child will. `some`: there is something to leave.
-    pub(crate) fn before_fork(&self, began: u64, now: u64, some: bool) {
-        // Relaxed, but for `forked_at`: changed under all locks only.
-        let mut own = self.own.load(Relaxed);
-        if own.is_null() && some && !MODELLED {
-            let will =
-                Will { heir: 0.into(), owner: Identity::own(), began, before: self.bequest() };
-            own = shared(will);
-            self.own.store(own, Relaxed);
+    /// Makes this process's will, if it has none. `began` is where its own part of the order begins.
+    pub(crate) fn make_will(&self, began: u64) {
+        // Relaxed, here and below: what is in it is read by descendants, which come after.
+        if MODELLED || !self.own.load(Relaxed).is_null() {
+            return;
         }
+        // Of a parent's that names another, nothing will ever come.
+        let before = self.bequest().filter(Bequest::holds);
+        let own = shared(Will { heir: 0.into(), owner: Identity::own(), began, before });
+        // Another thread may have been first, which is about to fork as well. That page is lost.
+        _ = self.own.compare_exchange(ptr::null_mut(), own, Relaxed, Relaxed);
+    }
+
+    /// A fork is about to come; all locks are held. `now` is where the child's part of the order will
+    /// begin.
+    pub(crate) fn before_fork(&self, now: u64) {
+        // Relaxed, but for `forked_at`: changed under all locks only.
         let child = self.children.load(Relaxed).wrapping_add(1).max(1);
         self.children.store(child, Relaxed);
         // SAFETY: null, or made by `shared`, and never unmapped.
-        if let Some(will) = unsafe { own.as_ref() } {
+        if let Some(will) = unsafe { self.own.load(Relaxed).as_ref() } {
             will.heir.store(child, SeqCst);
             // SeqCst: see the module's documentation.
             self.forked_at.store(now, SeqCst);
@@ -137,15 +155,11 @@ impl Heir {
     pub(crate) fn inherit(&self, mut began: u64) -> u64 {
         let mut next = self.bequest();
         let mut is_parent = true;
-        while let Some(Bequest { will, child }) = next {
-            // SAFETY: made by `shared`, and never unmapped.
-            let will = unsafe { will.as_ref() };
-            if will.heir.load(SeqCst) != child {
-                break;
-            }
-            let dead = will.owner.is_dead_ancestor(is_parent);
+        while let Some(bequest) = next.filter(Bequest::holds) {
+            let will = bequest.will();
             // Dead before the swap: then nobody but copies of this child writes the word.
-            if !dead || will.heir.compare_exchange(child, 0, SeqCst, SeqCst).is_err() {
+            let dead = will.owner.is_dead_ancestor(is_parent);
+            if !dead || will.heir.compare_exchange(bequest.child, 0, SeqCst, SeqCst).is_err() {
                 break;
             }
             began = will.began;

@@ -24,6 +24,7 @@
 //! - A node is freed while the registry, its object or a handle holds it.
 
 mod alive;
+mod claim;
 mod drain;
 #[cfg(unix)]
 pub mod ending;
@@ -43,10 +44,11 @@ mod state;
 #[doc(hidden)]
 pub mod sync;
 
+pub use claim::{Claim, Peek};
 pub use drain::Terms;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
 pub use process::End;
-pub use registry::{Claim, Door, Peek, Registry};
+pub use registry::{Door, Registry};
 pub use report::{Cause, Description, Problem, Raised, Report, contain};
 pub use state::Due;

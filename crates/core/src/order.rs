@@ -69,10 +69,17 @@ impl Order {
     pub(crate) fn upcoming<X: Exclusion>(&self) -> u64 {
         let Words { counts_for, count } = &*self.0;
         // Relaxed: see `next`.
-        if !X::BY_HOST && counts_for.load(Relaxed) == CLOCK {
-            return READING | clock_nanoseconds();
+        if X::BY_HOST || counts_for.load(Relaxed) != CLOCK {
+            return count.load(Relaxed) + 1;
         }
-        count.load(Relaxed) + 1
+        // The last may have been read off just now.
+        let last = clock_nanoseconds();
+        loop {
+            let now = clock_nanoseconds();
+            if now > last {
+                return READING | now;
+            }
+        }
     }
 
     #[inline(never)]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use crate::claim::{Claim, Peek};
 use crate::drain::Running;
 use crate::heir::Heir;
 use crate::inherited::Inherited;
@@ -22,7 +23,7 @@ use crate::lock::{Exclusion, Guard, Lock};
 use crate::node::{Node, Place};
 use crate::order::Order;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
-use crate::state::{Claimed, Due, Peeked};
+use crate::state::{Claimed, Due};
 use crate::sync::{Moment, SHARDS, back_off, constructor, each, thread_number};
 
 /// What the engine asks of a door about one of its nodes.
@@ -414,7 +415,7 @@ impl<D: Door> Registry<D> {
     ///
     /// As for [`finish`](Self::finish).
     #[cold]
-    unsafe fn end_too_late(&self, node: NonNull<Node>) {
+    pub(crate) unsafe fn end_too_late(&self, node: NonNull<Node>) {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         // SAFETY: written when the node was entered.
@@ -435,7 +436,7 @@ impl<D: Door> Registry<D> {
     ///
     /// As for [`finish`](Self::finish).
     #[inline]
-    unsafe fn end(&self, node: NonNull<Node>) {
+    pub(crate) unsafe fn end(&self, node: NonNull<Node>) {
         // SAFETY: this is the engine, and `finish` calls it under the lock.
         let untie = || unsafe { D::untie(node) };
         // SAFETY: this function's contract.
@@ -448,7 +449,7 @@ impl<D: Door> Registry<D> {
     ///
     /// The caller has claimed `node` and has a hold on it.
     #[inline]
-    unsafe fn finish(&self, node: NonNull<Node>, untie: impl FnOnce() -> bool) {
+    pub(crate) unsafe fn finish(&self, node: NonNull<Node>, untie: impl FnOnce() -> bool) {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
@@ -460,84 +461,6 @@ impl<D: Door> Registry<D> {
         if release {
             // SAFETY: the hold is the one that `insert` took over, and nothing is locked.
             unsafe { D::release(node) };
-        }
-    }
-}
-
-/// The exclusive right to the callback of a finalizer. Dropping it, after the callback was taken
-/// out, ends the finalizer.
-#[must_use = "a claim that is dropped at once leaks the callback"]
-pub struct Claim<'a, D: Door> {
-    pub(crate) registry: &'a Registry<D>,
-    pub(crate) node: NonNull<Node>,
-}
-
-impl<D: Door> Claim<'_, D> {
-    /// The node claimed.
-    #[inline]
-    pub fn node(&self) -> NonNull<Node> {
-        self.node
-    }
-
-    /// Leaves the callback where it is, to be claimed again.
-    pub fn give_back(self) {
-        let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: whoever made the claim has a hold.
-        let node_ref = unsafe { this.node.as_ref() };
-        // Before the end: whoever claims next must not be taken for this thread.
-        node_ref.store_thread(0);
-        node_ref.state.give_back();
-    }
-
-    /// Ends the finalizer like a drop, with `untie` in place of [`Door::untie`].
-    ///
-    /// # Safety
-    ///
-    /// `untie` does what the contract of [`Door::untie`] asks for.
-    #[inline]
-    pub unsafe fn finish_with(self, untie: impl FnOnce() -> bool) {
-        let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
-        unsafe { this.registry.finish(this.node, untie) };
-    }
-}
-
-impl<D: Door> Drop for Claim<'_, D> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
-        unsafe { self.registry.end(self.node) };
-    }
-}
-
-/// The exclusive right to look at the callback of a live finalizer. Dropping it does what came
-/// due meanwhile.
-pub struct Peek<'a, D: Door> {
-    registry: &'a Registry<D>,
-    node: NonNull<Node>,
-}
-
-impl<D: Door> Drop for Peek<'_, D> {
-    fn drop(&mut self) {
-        // SAFETY: whoever made the peek has a hold on the node.
-        let node_ref = unsafe { self.node.as_ref() };
-        // Before the end: whoever claims next must not be taken for this thread.
-        node_ref.store_thread(0);
-        match node_ref.state.end_peek() {
-            Peeked::Alive => {}
-            Peeked::Claimed(due) => {
-                let claim = self.registry.won(self.node);
-                match due {
-                    // SAFETY: `end_peek` claimed just now.
-                    Due::Run(cause) => unsafe { D::run(claim, cause, self.registry.moment()) },
-                    // SAFETY: as above.
-                    Due::Take => unsafe { D::discard(claim) },
-                }
-            }
-            Peeked::Shut => {
-                // SAFETY: claimed just now, and whoever made the peek has a hold.
-                unsafe { self.registry.end_too_late(self.node) };
-            }
         }
     }
 }

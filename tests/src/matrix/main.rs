@@ -17,7 +17,11 @@ fn main() {
     let ending = Ending::named(ending);
     endings::begin(ending);
     // In the process that it happens in.
-    if state == "child" { make(None, "") } else { make(Some(ending), "") }
+    if state == "child" {
+        make(None, "")
+    } else {
+        make(Some(ending), "")
+    }
     states::named(state)(ending);
 }
 

@@ -15,6 +15,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("fork-in-drain", fork_in_drain),
     ("fork-while-creating", fork_while_creating),
     ("fork-while-draining", fork_while_another_thread_drains),
+    ("fork-in-first-finalize", fork_in_first_finalize),
 ];
 
 /// Forks, runs `child` in the child, which then exits, and waits for it.
@@ -138,4 +139,33 @@ fn fork_while_another_thread_drains() {
     };
     finalize(&*object, work, ());
     lastly::exit::drain();
+}
+
+/// Forks while another thread is inside the very first `finalize` of the program: the child does not
+/// wait for that thread, which it has not.
+fn fork_in_first_finalize() {
+    for round in 0..300 {
+        in_child_that_ends_at_once(|| {
+            static GO: AtomicBool = AtomicBool::new(false);
+            thread::spawn(|| {
+                while !GO.load(SeqCst) {
+                    std::hint::spin_loop();
+                }
+                leak("never said");
+            });
+            thread::yield_now();
+            GO.store(true, SeqCst);
+            (0..round * 20).for_each(|_| std::hint::spin_loop());
+            in_child_that_ends_at_once(|| drop(lastly::defer(|()| (), ())));
+        });
+    }
+    say("300 children");
+}
+
+fn in_child_that_ends_at_once(child: impl FnOnce()) {
+    in_child(|| {
+        child();
+        // SAFETY: ends the process; nothing is expected of it afterwards.
+        unsafe { libc::_exit(0) };
+    });
 }

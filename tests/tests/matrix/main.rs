@@ -21,7 +21,8 @@ const THREADS: usize = 4;
 #[test]
 fn every_cell_is_as_the_table_says() {
     let table = Table::read();
-    let cells: Vec<_> = table.cells("Rust").into_iter().filter(|it| it.row.none.is_none()).collect();
+    let cells: Vec<_> =
+        table.cells("Rust").into_iter().filter(|it| it.row.none.is_none()).collect();
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(String::new());
     let work = || {

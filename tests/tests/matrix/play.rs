@@ -36,6 +36,7 @@ pub(crate) fn play(cell: &Cell<'_>) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_matrix"))
         .args([cell.ending, cell.state])
         .current_dir(&directory)
+        .env("RUST_BACKTRACE", "0")
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
