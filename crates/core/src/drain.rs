@@ -30,7 +30,9 @@ use crate::node::{Node, Place};
 use crate::registry::{Door, Locked, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
 use crate::state::{Claimed, Due, Run};
-use crate::sync::{AtomicU32, AtomicU64, Deadline, Moment, SHARDS, constructor, thread_number};
+use crate::sync::{
+    AtomicU32, AtomicU64, Deadline, MODELLED, Moment, SHARDS, constructor, thread_number,
+};
 
 /// What a drain is for, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -181,8 +183,10 @@ impl<D: Door> Registry<D> {
 
     /// Settles what of its parents' is this process's to run.
     fn take_over(&self) {
-        #[cfg(all(unix, not(loom)))]
-        if !crate::sync::MODELLED && self.is_stranger() {
+        if MODELLED {
+            return;
+        }
+        if self.is_stranger() {
             let _shards = self.lock_all();
             self.inherited.begin_here(self.order.upcoming::<D::Exclusion>());
         } else {

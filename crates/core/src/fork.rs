@@ -79,7 +79,6 @@ impl<D: Door> Registry<D> {
     }
 }
 
-#[cfg(unix)]
 impl<D: Door> Registry<D> {
     /// Takes down which process this is.
     pub(crate) fn know_process(&self) {
@@ -93,7 +92,6 @@ impl<D: Door> Registry<D> {
 }
 
 /// A door whose one registry is there as long as the process.
-#[cfg(unix)]
 pub trait Resident: Door {
     /// That registry.
     fn registry() -> &'static Registry<Self>;
@@ -124,7 +122,6 @@ pub trait Resident: Door {
 /// # Errors
 ///
 /// If the system has no memory for it.
-#[cfg(unix)]
 pub fn install<D: Resident>() -> std::io::Result<()> {
     extern "C" fn before<D: Resident>() {
         if NESTING.replace(NESTING.get() + 1) == 0 {
@@ -155,7 +152,6 @@ pub fn install<D: Resident>() -> std::io::Result<()> {
     }
 }
 
-#[cfg(unix)]
 thread_local! {
     /// How often `before` was called for the fork that this thread is in.
     static NESTING: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
@@ -167,7 +163,6 @@ thread_local! {
 #[derive(Debug)]
 pub struct Once(AtomicU32);
 
-#[cfg(unix)]
 impl Once {
     const DONE: u32 = u32::MAX;
 

@@ -27,7 +27,7 @@
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use crate::process::Identity;
+use crate::process::{self, Identity};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, MODELLED, constructor};
 
 /// What a process leaves to the child that it forks last. In memory that both share; never unmapped,
@@ -51,7 +51,7 @@ struct Bequest {
 
 impl Bequest {
     fn will(&self) -> &'static Will {
-        // SAFETY: made by `shared`, and never unmapped.
+        // SAFETY: made by `share`, and never unmapped.
         unsafe { self.will.as_ref() }
     }
 
@@ -94,7 +94,7 @@ impl Heir {
         }
         // Of a parent's that names another, nothing will ever come.
         let before = self.bequest().filter(Bequest::holds);
-        let own = shared(Will { heir: 0.into(), owner: Identity::own(), began, before });
+        let own = process::share(Will { heir: 0.into(), owner: Identity::own(), began, before });
         // Another thread may have been first, which is about to fork as well. That page is lost.
         _ = self.own.compare_exchange(ptr::null_mut(), own, Relaxed, Relaxed);
     }
@@ -105,7 +105,7 @@ impl Heir {
         // Relaxed, but for `forked_at`: changed under all locks only.
         let child = self.children.load(Relaxed).wrapping_add(1).max(1);
         self.children.store(child, Relaxed);
-        // SAFETY: null, or made by `shared`, and never unmapped.
+        // SAFETY: null, or made by `share`, and never unmapped.
         if let Some(will) = unsafe { self.own.load(Relaxed).as_ref() } {
             will.heir.store(child, SeqCst);
             // SeqCst: see the module's documentation.
@@ -141,7 +141,7 @@ impl Heir {
     #[cold]
     fn disinherit_since(&self, forked_at: u64) {
         // Relaxed: stored before the mark that led here.
-        // SAFETY: null, or made by `shared`, and never unmapped.
+        // SAFETY: null, or made by `share`, and never unmapped.
         if let Some(will) = unsafe { self.own.load(Relaxed).as_ref() } {
             will.heir.store(0, SeqCst);
         }
@@ -173,26 +173,4 @@ impl Heir {
         let will = NonNull::new(self.parents.load(Relaxed))?;
         Some(Bequest { will, child: self.number.load(Relaxed) })
     }
-}
-
-/// Puts a will into memory that children share. Null if there is no room: then nobody inherits.
-fn shared(will: Will) -> *mut Will {
-    // SAFETY: new memory, wherever there is room.
-    let memory = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            size_of::<Will>(),
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    if memory == libc::MAP_FAILED {
-        return ptr::null_mut();
-    }
-    let place = memory.cast::<Will>();
-    // SAFETY: new memory of that size, aligned to a page.
-    unsafe { place.write(will) };
-    place
 }

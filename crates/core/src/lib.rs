@@ -26,7 +26,6 @@
 mod alive;
 mod claim;
 mod drain;
-#[cfg(unix)]
 pub mod ending;
 pub mod fork;
 mod heir;
@@ -38,11 +37,13 @@ mod order;
 mod process;
 mod registry;
 mod report;
-#[cfg(unix)]
 pub mod signals;
 mod state;
 #[doc(hidden)]
 pub mod sync;
+
+#[cfg(not(unix))]
+compile_error!("lastly needs processes, signals and exit hooks as Unix has them");
 
 pub use claim::{Claim, Peek};
 pub use drain::Terms;

@@ -1,5 +1,5 @@
-//! Processes, as the system knows them: whether the one that made something is dead, and ways to end
-//! this one at once.
+//! Processes, as the system knows them: whether the one that made something is dead, memory that
+//! children share, and ways to end this one at once.
 //!
 //! A number alone does not name a process: when it has ended, another may get its number. With the
 //! moment at which it started, it does. To take a living process for a dead one would remove what it
@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::ptr;
 use std::time::Duration;
 
 use crate::sync::{Deadline, back_off};
@@ -119,6 +120,29 @@ fn parse(stat: &str) -> Option<Told> {
     })
 }
 
+/// Puts a value into memory that this process shares with every child that it forks from now on.
+/// Null if there is no room. It is never given back.
+pub(crate) fn share<T>(value: T) -> *mut T {
+    // SAFETY: new memory, wherever there is room.
+    let memory = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size_of::<T>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if memory == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    let place = memory.cast::<T>();
+    // SAFETY: new memory of that size, and aligned to a page.
+    unsafe { place.write(value) };
+    place
+}
+
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -155,7 +179,7 @@ fn die_by(signal: i32) {
     // SAFETY: a set to add to.
     unsafe { libc::sigaddset(&raw mut only, signal) };
     // SAFETY: a set to read, and nowhere to write to.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut()) };
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut()) };
     // SAFETY: sends a signal to this thread.
     unsafe { libc::raise(signal) };
 }
@@ -165,7 +189,7 @@ pub(crate) fn default_action(signal: i32) {
     // SAFETY: all zero is the default action, with no flags.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: an action to read, and nowhere to write to.
-    unsafe { libc::sigaction(signal, &raw const default, std::ptr::null_mut()) };
+    unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
 }
 
 #[cfg(all(test, not(loom)))]

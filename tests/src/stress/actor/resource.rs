@@ -1,0 +1,306 @@
+//! Resources: a directory each, an object, and the finalizer that removes the one with the other.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use lastly::{Deferred, Finalizer, Gc, Trace, Watched, collect, defer, finalize};
+
+use super::ending;
+use super::process::{Handle, current, fork, round};
+use crate::ledger::note;
+use crate::random::Random;
+use crate::system::{self, Identity};
+
+/// What a callback does beside removing its directory.
+#[derive(Clone, Copy, PartialEq)]
+enum Also {
+    Nothing,
+    Pause,
+    Fail,
+    Panic,
+    Create,
+    CallAnother,
+    Fork,
+    Exit,
+    /// Never returns.
+    Hang,
+}
+
+/// The arguments of a callback.
+pub(crate) struct Task {
+    name: String,
+    /// By path, and as the system knows it.
+    owner: (&'static str, Identity),
+    also: Also,
+}
+
+type Clean = fn(Task) -> Result<(), &'static str>;
+
+thread_local! {
+    /// Why callbacks that run on this thread do, if not in a drain.
+    static CAUSE: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Does this, as the cause of what runs meanwhile.
+fn as_cause<R>(cause: &'static str, act: impl FnOnce() -> R) -> R {
+    struct Restore(Option<&'static str>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CAUSE.set(self.0);
+        }
+    }
+    let _restore = Restore(CAUSE.replace(Some(cause)));
+    act()
+}
+
+/// Where the resources are.
+pub(crate) fn place_of(name: &str) -> PathBuf {
+    crate::places(&round().folder).join(name)
+}
+
+/// The callback.
+fn clean(task: Task) -> Result<(), &'static str> {
+    let here = current();
+    let Task { name, owner: (path, identity), also } = task;
+    let owner = match path == here.path {
+        true => "own",
+        false if here.is_dead(identity) => "dead",
+        false => "alive",
+    };
+    let place = place_of(&name);
+    let is_there = if place.is_dir() { "there" } else { "gone" };
+    let cause = CAUSE.get().unwrap_or("drain");
+    note!("running {name} {} {cause} {owner} {is_there}", here.path);
+    as_cause(cause, || {
+        do_also(also);
+        // What a copy of its object has removed is gone: the ledger says so.
+        _ = fs::remove_dir(place);
+        note!("done {name} {}", here.path);
+        match also {
+            Also::Fail => Err("no luck"),
+            Also::Panic => panic!("no luck"),
+            // Where that has an end in order, and is no `exit` inside an `exit`.
+            Also::Exit if here.may_exit && here.begin_to_end() => ending::exit(6),
+            _ => Ok(()),
+        }
+    })
+}
+
+fn do_also(also: Also) {
+    let here = current();
+    match also {
+        Also::Pause => thread::sleep(Duration::from_micros(500)),
+        Also::Create => {
+            let mut random = Random::new(round().seed, &format!("{} callback", here.path));
+            Object::create(&mut random).leak();
+        }
+        Also::CallAnother => {
+            if let Some((name, handle)) = a_handle() {
+                act_on(&name, "call", || handle.call().is_some());
+            }
+        }
+        Also::Fork => {
+            if fork() == Some(0) {
+                note!("ending {} _exit 0 -", current().path);
+                system::end_at_once(0);
+            }
+        }
+        Also::Hang => loop {
+            // Another signal ends that, or the budget.
+            if here.has_taken_signals() {
+                here.send_itself(libc::SIGTERM);
+            }
+            thread::sleep(Duration::from_millis(20));
+        },
+        _ => {}
+    }
+}
+
+/// One of those that are for every thread, if it can be had at once.
+pub(crate) fn a_handle() -> Option<Handle> {
+    current().handles.try_lock().ok()?.pop()
+}
+
+/// Does something to a finalizer. `act` says whether it was for it to do.
+pub(crate) fn act_on(name: &str, act: &'static str, work: impl FnOnce() -> bool) {
+    // The process may be another afterwards: a callback must not fork and return.
+    let path = &current().path;
+    note!("begin {name} {path} {act}");
+    // A panic of a callback is the caller's.
+    let work = std::panic::AssertUnwindSafe(|| as_cause(act, work));
+    let result = std::panic::catch_unwind(work).unwrap_or(true);
+    note!("end {name} {path} {act} {}", if result { "won" } else { "lost" });
+}
+
+/// What is watched.
+enum Watch {
+    Boxed(Box<Watched<u8>>),
+    Shared(Arc<Watched<u8>>),
+    Counted(Gc<u8>),
+    /// Garbage, when it is dropped.
+    Circle(Gc<Circle>),
+    Guard(Deferred<Task, Clean>),
+}
+
+#[derive(Trace)]
+struct Circle(std::cell::RefCell<Option<Gc<Circle>>>);
+
+/// An object, and the resource that it holds.
+pub(crate) struct Object {
+    pub(crate) name: String,
+    watch: Watch,
+    pub(crate) handle: Finalizer,
+}
+
+impl Object {
+    /// A resource of this process, and an object with a finalizer that removes it.
+    pub(crate) fn create(random: &mut Random) -> Self {
+        let also = random.weighed(&[
+            (50, Also::Nothing),
+            (10, Also::Pause),
+            (5, Also::Fail),
+            (5, Also::Panic),
+            (5, Also::Create),
+            (5, Also::CallAnother),
+            (2, Also::Fork),
+            (1, Also::Exit),
+        ]);
+        let kind = random.below(5);
+        let object = Self::create_with(also, kind);
+        if random.percent(8) {
+            object.handle.set_at_exit(false);
+            note!("off {}", object.name);
+        }
+        object
+    }
+
+    /// One whose callback never returns. To be left to the end of a program that can bear it.
+    pub(crate) fn create_hanging() -> Self {
+        Self::create_with(Also::Hang, 0)
+    }
+
+    fn create_with(also: Also, kind: usize) -> Self {
+        let here = current();
+        let name = here.name_resource();
+        fs::create_dir(place_of(&name)).expect("a new name");
+        if also == Also::Hang {
+            note!("hangs {name}");
+        }
+        note!("created {name} {}", here.path);
+        let task = Task { name: name.clone(), owner: (&here.path, here.identity), also };
+        let (watch, handle) = match kind {
+            0 => {
+                let object = Box::new(Watched::new(0));
+                let handle = finalize(&*object, clean, task).erase();
+                (Watch::Boxed(object), handle)
+            }
+            1 => {
+                let object = Arc::new(Watched::new(0));
+                let handle = finalize(&object, clean, task).erase();
+                (Watch::Shared(object), handle)
+            }
+            2 => {
+                let object = Gc::new(0);
+                let handle = finalize(&object, clean, task).erase();
+                (Watch::Counted(object), handle)
+            }
+            3 => {
+                let object = Gc::new(Circle(None.into()));
+                *object.0.borrow_mut() = Some(object.clone());
+                let handle = finalize(&object, clean, task).erase();
+                (Watch::Circle(object), handle)
+            }
+            _ => {
+                let guard = defer(clean as Clean, task);
+                let handle = (*guard).clone().erase();
+                (Watch::Guard(guard), handle)
+            }
+        };
+        let when = if CAUSE.get() == Some("drain") { "drain" } else { "now" };
+        note!("registered {name} {} {when}", here.path);
+        Self { name, watch, handle }
+    }
+
+    /// Looks at the callback, where that can be.
+    pub(crate) fn peek(&self) {
+        let Watch::Guard(guard) = &self.watch else { return };
+        let look = || guard.peek(|_, _, _| thread::yield_now()).is_some();
+        act_on(&self.name, "peek", look);
+    }
+
+    pub(crate) fn die(self) {
+        let Self { name, watch, handle: _ } = self;
+        act_on(&name, "drop", || {
+            match watch {
+                Watch::Boxed(object) => drop(object),
+                Watch::Shared(object) => drop(object),
+                Watch::Counted(object) => drop(object),
+                Watch::Guard(object) => drop(object),
+                Watch::Circle(object) => {
+                    drop(object);
+                    collect();
+                }
+            }
+            true
+        });
+    }
+
+    /// Leaves it to the end of the program.
+    pub(crate) fn leak(self) {
+        std::mem::forget(self.watch);
+    }
+}
+
+/// The objects of one thread. They die with it, unless they were leaked.
+#[derive(Default)]
+pub(crate) struct Objects(Vec<Object>);
+
+impl Objects {
+    pub(crate) fn push(&mut self, object: Object) {
+        self.0.push(object);
+    }
+
+    /// Any of them.
+    pub(crate) fn take(&mut self, random: &mut Random) -> Option<Object> {
+        let count = self.0.len();
+        (count > 0).then(|| self.0.swap_remove(random.below(count)))
+    }
+
+    pub(crate) fn last(&self) -> Option<&Object> {
+        self.0.last()
+    }
+
+    /// Those that another thread may have.
+    pub(crate) fn take_sendable(&mut self) -> Vec<(String, Box<Watched<u8>>)> {
+        let mut sendable = Vec::new();
+        for object in std::mem::take(&mut self.0) {
+            match object.watch {
+                Watch::Boxed(watched) => sendable.push((object.name, watched)),
+                watch => self.0.push(Object { watch, ..object }),
+            }
+        }
+        sendable
+    }
+
+    pub(crate) fn leak(&mut self) {
+        self.0.drain(..).for_each(Object::leak);
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Object::die);
+    }
+}
+
+/// Kills an object that another thread has made.
+pub(crate) fn kill_sent((name, object): (String, Box<Watched<u8>>)) {
+    act_on(&name, "drop", || {
+        drop(object);
+        true
+    });
+}
