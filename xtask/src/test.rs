@@ -107,7 +107,7 @@ pub(crate) fn test(full: bool) -> Result<()> {
 
 /// Every crate, and the Python extension where there is a Python to ask for its layout.
 fn clippy() -> Result<()> {
-    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets"]);
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--features", "lastly/tracing"]);
     match interpreters::default() {
         Some(interpreter) => clippy.env("PYO3_PYTHON", &interpreter.program),
         None => clippy.args(["--exclude", "lastly-python"]),
@@ -118,13 +118,13 @@ fn clippy() -> Result<()> {
 /// Without the peers, and without the Python extension, which is tested from Python.
 fn tests() -> Result<()> {
     let others = ["--exclude", "lastly-bench", "--exclude", "lastly-python"];
-    run(cargo(&["test", "--workspace"]).args(others))
+    run(cargo(&["test", "--workspace", "--features", "lastly/tracing"]).args(others))
 }
 
 fn documentation() -> Result<()> {
     let packages =
         ["--package", "lastly", "--package", "lastly-core", "--package", "lastly-derive"];
-    let doc = [&["doc", "--no-deps"], &packages[..]].concat();
+    let doc = [&["doc", "--no-deps", "--features", "lastly/tracing"], &packages[..]].concat();
     run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 

@@ -76,7 +76,7 @@ fn clean(task: Task) -> Result<(), &'static str> {
     let cause = CAUSE.get().unwrap_or("drain");
     note!("running {name} {} {cause} {owner} {is_there}", here.path);
     as_cause(cause, || {
-        do_also(also);
+        do_also(also, &name);
         // What a copy of its object has removed is gone: the ledger says so.
         _ = fs::remove_dir(place);
         note!("done {name} {}", here.path);
@@ -90,12 +90,12 @@ fn clean(task: Task) -> Result<(), &'static str> {
     })
 }
 
-fn do_also(also: Also) {
+fn do_also(also: Also, name: &str) {
     let here = current();
     match also {
         Also::Pause => thread::sleep(Duration::from_micros(500)),
         Also::Create => {
-            let mut random = Random::new(round().seed, &format!("{} callback", here.path));
+            let mut random = Random::new(round().seed, &format!("{} {name}", here.path));
             Object::create(&mut random).leak();
         }
         Also::CallAnother => {
