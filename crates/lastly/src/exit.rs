@@ -9,18 +9,27 @@
 //!
 //! The drain does not run them again, nor does it cut them short at once: when everything else has
 //! run it waits for them, [five seconds](DEFAULT_WAIT) if not [set](set_wait) otherwise. What is
-//! still running then is [reported](crate::report) as unfinished, by name, and the program ends.
+//! still running then is [reported](crate::report) as unfinished, by name, and the program ends. What
+//! other threads register when the drain is over is reported as too late.
+//!
+//! # A time for all of it
+//!
+//! A callback that blocks for ever keeps the program from ending. With a [budget](set_budget), or
+//! `LASTLY_EXIT_BUDGET=10` in the environment, the rest is skipped when the time is spent, and
+//! reported by name, and the program ends with the status it had.
 //!
 //! # `exit` from a callback
 //!
 //! A callback, or the `Drop` of a value, may call [`std::process::exit`]: every callback that is
-//! due still runs. **In the drain itself it may not**: the standard library aborts the process on
-//! an `exit` inside an `exit`, and what the drain had yet to run is lost.
+//! due still runs; also in a drain by hand, or for a signal. **In the drain of an `exit` it may not**:
+//! the standard library aborts the process on an `exit` inside an `exit`, and what the drain had yet to
+//! run is lost.
 //!
 //! # What does not get here
 //!
-//! `abort`, `_exit`, a signal's default action, `kill -9`, and any panic in a program built with
-//! `panic = "abort"`. For such an end, call [`drain`] yourself where you can: in a panic hook, say.
+//! `abort`, `_exit`, a signal that is not [taken over](crate::signals), `kill -9`, and any panic in a
+//! program built with `panic = "abort"`. For such an end, call [`drain`] yourself where you can: in a
+//! panic hook, say.
 //!
 //! A child that is forked while another thread is inside `exit` inherits the standard library's note
 //! that the process is ending: its own `exit` waits for ever. Let such a child end by `_exit`.

@@ -24,9 +24,10 @@
 //!   module [`collector`] tells how); or any value that is made one by [`Watched`], in whatever
 //!   pointer.
 //! - [`defer`] is a scope guard that also runs at exit.
-//! - [`exit`] is the end of the program: newest first, over all threads.
-//! - [`report`] is where failures go that nobody is there to take: a panic, or an `Err` (see
-//!   [`Outcome`] for what counts as one).
+//! - [`exit`] is the end of the program: newest first, over all threads, within a time if you like.
+//! - [`signals`] makes SIGTERM, Ctrl-C and SIGHUP such an end, if you ask for it.
+//! - [`report`] is where failures go that nobody is there to take: a panic, an `Err` (see
+//!   [`Outcome`] for what counts as one), and cleanups that the end of the program left no time for.
 //!
 //! # What is promised
 //!
@@ -37,6 +38,8 @@
 //! - When an object dies, its value is dropped first; then its callbacks run, newest first. When
 //!   a cycle is collected, all its values are dropped, then all its callbacks run, newest first.
 //! - At exit what is left runs newest first, in the order of creation over all threads.
+//! - What was to run at exit and could not is reported, by name: registered too late, unfinished on
+//!   another thread, skipped when time ran out.
 //! - A callback that fails never stops another.
 //! - A callback may create, call, detach and peek at finalizers, kill objects, spawn and join
 //!   threads, panic, fork; and exit the program, but not in the drain (see [`exit`]).
@@ -44,8 +47,8 @@
 //!
 //! # Limitations
 //!
-//! - **Nothing runs** on `abort`, `_exit`, `kill -9`, power loss, the default action of a signal,
-//!   nor on a panic in a program built with `panic = "abort"`.
+//! - **Nothing runs** on `abort`, `_exit`, `kill -9`, power loss, a signal that is not taken over (see
+//!   [`signals`]), nor on a panic in a program built with `panic = "abort"`, or when memory runs out.
 //! - **A callback that owns its object** keeps it alive until the program ends. With `Gc` and `Rc` this
 //!   does not compile; with `Arc` it does, and no type can refuse it. Capture an
 //!   [`Arc`'s `Weak`](std::sync::Weak), or only the parts that the cleanup needs.
@@ -59,10 +62,12 @@
 //! - A chain of `Watched` objects, each owned by the callback or the value of the one before, dies by
 //!   nested drops, as a list of boxes does: a very long one overflows the stack. One of `Gc`s does not.
 //! - `exit` from a callback ends the callback: what it had yet to do is not done.
-//! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. So
-//!   a child that outlives its parent does not clean up for it. What another thread was running or
-//!   looking at when the fork happened is dead in the child. A `pthread_atfork` handler that uses
-//!   finalizers itself waits for ever.
+//! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. If the
+//!   parent ends without that (it forked a daemon and calls `_exit`, or was killed), the child that was
+//!   forked **last** does it at its own end, if the parent has run or given back nothing that is older
+//!   than the child. In any doubt, nobody does. What another thread was running or looking at when the
+//!   fork happened is dead in the child. A `pthread_atfork` handler that uses finalizers itself waits
+//!   for ever.
 //! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at
 //!   compile time.
 

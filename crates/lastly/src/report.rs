@@ -35,13 +35,15 @@ use crate::REGISTRY;
 ///
 /// static FAILURES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 ///
-/// report::set_hook(|report| FAILURES.lock().unwrap().push(report.to_string()));
+/// report::set_hook(|report| {
+///     let line = format!("{} ({}) {}", report.object, report.cause, report.problem);
+///     FAILURES.lock().unwrap().push(line);
+/// });
 /// let object = Watched::new(1);
 /// finalize(&object, |()| Err::<(), _>("no luck"), ());
 /// drop(object);
 /// let failures = FAILURES.lock().unwrap();
-/// assert!(failures[0].starts_with("lastly: cleanup of i32 (object died): "));
-/// assert!(failures[0].ends_with("returned an error: \"no luck\""));
+/// assert_eq!(*failures, ["i32 (object died) returned an error: \"no luck\""]);
 /// ```
 pub fn set_hook(hook: impl Fn(&Report<'_>) + Send + Sync + 'static) {
     REGISTRY.set_hook(hook);
