@@ -90,3 +90,16 @@ fn close_early() {
         ],
     );
 }
+
+#[test]
+fn service() {
+    check(
+        env!("CARGO_BIN_EXE_service"),
+        &[
+            "by default: the socket is there, signal: 15 (SIGTERM)",
+            "with signals: the socket is gone, signal: 15 (SIGTERM)",
+            "as a daemon, when its starter has ended: the socket is there, exit status: 0",
+            "as a daemon, when it has ended: the socket is gone",
+        ],
+    );
+}

@@ -11,13 +11,14 @@ use crate::venv::Venv;
 use crate::{interpreters, python};
 
 /// What each ending shows, and its name in the Rust example and in the Python one.
-const ENDINGS: [(&str, &str, &str); 6] = [
+const ENDINGS: [(&str, &str, &str); 7] = [
     ("the last reference is dropped", "drop", "drop"),
     ("the finalizer is called early", "call", "call"),
     ("nobody catches a panic, an exception", "panic", "exception"),
     ("process::exit, sys.exit", "exit", "exit"),
     ("process::exit on another thread", "thread", ""),
     ("a reference cycle is collected", "cycle", "cycle"),
+    ("SIGTERM comes, where that is asked for", "signal", "signal"),
 ];
 
 const RUST: [&str; 4] = ["--package", "lastly-examples", "--bin", "workspace"];
@@ -64,8 +65,12 @@ fn play(program: &mut Command, ending: &str) -> Result<String> {
     let mut lines = BufReader::new(child.stdout.take().context("piped")?).lines();
     let path = lines.next().context("the program says where it works")??;
     ensure!(Path::new(&path).is_dir(), "{ending}: {path} is not there before");
-    // The program goes on when it reads a line.
-    child.stdin.take().context("piped")?.write_all(b"\n")?;
+    if ending == "signal" {
+        run(Command::new("kill").arg(child.id().to_string()))?;
+    } else {
+        // The program goes on when it reads a line.
+        child.stdin.take().context("piped")?.write_all(b"\n")?;
+    }
     // Where the program lives on, it has looked itself.
     if let Some(line) = lines.next() {
         let is_gone = line?.eq_ignore_ascii_case("still there: false");

@@ -107,7 +107,8 @@ pub(crate) fn test(full: bool) -> Result<()> {
 
 /// Every crate, and the Python extension where there is a Python to ask for its layout.
 fn clippy() -> Result<()> {
-    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--features", "lastly/tracing"]);
+    let mut clippy =
+        cargo(&["clippy", "--workspace", "--all-targets", "--features", "lastly/tracing"]);
     match interpreters::default() {
         Some(interpreter) => clippy.env("PYO3_PYTHON", &interpreter.program),
         None => clippy.args(["--exclude", "lastly-python"]),

@@ -1,7 +1,7 @@
 //! A temporary directory that is tied to an object, and goes with it however the program ends.
 //!
 //! `cargo run --bin workspace -- drop` (or `cycle`, `call`, `panic`, `exit`, `thread`), then press
-//! Enter.
+//! Enter; or with `signal`, then press Ctrl-C.
 
 use std::cell::RefCell;
 use std::io;
@@ -48,9 +48,12 @@ impl Workspace {
 
 fn main() -> io::Result<()> {
     let ending = std::env::args().nth(1).unwrap_or_default();
-    if !["drop", "cycle", "call", "panic", "exit", "thread"].contains(&ending.as_str()) {
-        eprintln!("how shall it end? drop, cycle, call, panic, exit or thread");
+    if !["drop", "cycle", "call", "panic", "exit", "thread", "signal"].contains(&ending.as_str()) {
+        eprintln!("how shall it end? drop, cycle, call, panic, exit, thread or signal");
         std::process::exit(2);
+    }
+    if ending == "signal" {
+        lastly::signals::install()?;
     }
     let workspace = Workspace::new()?;
     std::fs::write(workspace.path().join("data"), "half a result")?;

@@ -1,7 +1,8 @@
 //! What the program is at when its end comes.
 
+use std::fs;
 use std::hint::black_box;
-use std::io::{Read, stdin};
+use std::io::Read;
 use std::mem;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -81,11 +82,20 @@ fn in_a_callback(ending: Ending) {
 fn in_the_drain(ending: Ending) {
     fn callback(ending: Ending) {
         ending.happen();
-        // Until the parent has sent the signal.
-        stdin().read_to_end(&mut Vec::new()).expect("it is a pipe");
+        // Two signals at once would be one.
+        while ending.is_signal() && !is_noticed() {
+            thread::yield_now();
+        }
         say("the callback ends");
     }
     finalize(leak(0), callback, ending);
+}
+
+/// Whether there is the thread that lastly starts when a signal has come.
+fn is_noticed() -> bool {
+    let threads = fs::read_dir("/proc/self/task").expect("it is Linux");
+    let mut names = threads.map(|it| fs::read_to_string(it.expect("readable").path().join("comm")));
+    names.any(|name| name.is_ok_and(|it| it.trim_end() == "lastly-exit"))
 }
 
 /// It happens in a forked child that has things of its own. The parent waits for it.
@@ -155,7 +165,7 @@ fn wait_until_main_sleeps() {
 }
 
 fn main_sleeps() -> bool {
-    let told = std::fs::read_to_string("/proc/self/stat").expect("it is Linux");
+    let told = fs::read_to_string("/proc/self/stat").expect("it is Linux");
     let (_, rest) = told.rsplit_once(')').expect("the name is in parentheses");
     rest.trim_start().starts_with('S')
 }

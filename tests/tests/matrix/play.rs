@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -38,16 +38,15 @@ pub(crate) fn play(cell: &Cell<'_>) -> Ended {
         .current_dir(&directory)
         .env("RUST_BACKTRACE", "0")
         .process_group(0)
-        .stdin(Stdio::piped())
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program was built with this test");
-    let stdin = child.stdin.take().expect("piped");
     let stdout = child.stdout.take().expect("piped");
     let mut stderr = child.stderr.take().expect("piped");
     let first = number(cell.signal());
-    let listener = thread::spawn(move || listen(stdin, stdout, first));
+    let listener = thread::spawn(move || listen(stdout, first));
     let complaints = thread::spawn(move || {
         let mut text = String::new();
         stderr.read_to_string(&mut text).expect("text");
@@ -78,8 +77,7 @@ fn empty_directory(cell: &Cell<'_>) -> PathBuf {
 }
 
 /// What it prints; and sends its process the signals when it is time for them.
-fn listen(stdin: ChildStdin, stdout: ChildStdout, first: Option<i32>) -> Vec<String> {
-    let mut stdin = Some(stdin);
+fn listen(stdout: ChildStdout, first: Option<i32>) -> Vec<String> {
     let mut process = 0;
     let mut said = Vec::new();
     for line in BufReader::new(stdout).lines() {
@@ -87,8 +85,6 @@ fn listen(stdin: ChildStdin, stdout: ChildStdout, first: Option<i32>) -> Vec<Str
         if let (Some(number), Some(first)) = (line.strip_prefix("ready "), first) {
             process = number.parse().expect("its process number");
             send(process, first);
-            // The signal is there: what waited for it may go on.
-            stdin = None;
             continue;
         }
         if line.ends_with(" hangs") && process != 0 {
@@ -96,7 +92,6 @@ fn listen(stdin: ChildStdin, stdout: ChildStdout, first: Option<i32>) -> Vec<Str
         }
         said.push(line);
     }
-    drop(stdin);
     said
 }
 
