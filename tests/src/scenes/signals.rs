@@ -1,5 +1,6 @@
 //! The scenes that a signal ends, and those whose time runs out.
 
+use std::io::{Read, Write};
 use std::process::exit;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,11 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("second-signal", second_signal),
     ("signal-in-drain", signal_in_drain),
     ("exit-in-signal-drain", exit_in_signal_drain),
+    ("ignored-stays-ignored", ignored_stays_ignored),
+    ("handler-stays", handler_stays),
+    ("later-handler-replaces", later_handler_replaces),
+    ("pre-forking-server", pre_forking_server),
+    ("child-of-signal-drain", child_of_signal_drain),
     ("budget-between", budget_between),
     ("budget-and-hang", budget_and_hang),
 ];
@@ -66,6 +72,97 @@ fn exit_in_signal_drain() {
     let object = Box::leak(Box::new(Watched::new(1_u8)));
     finalize(&*object, |()| -> () { exit(3) }, ());
     raise(libc::SIGHUP);
+    hang();
+}
+
+fn set_action(signal: i32, action: libc::sighandler_t) {
+    // SAFETY: an action that may be taken at any time.
+    assert_ne!(unsafe { libc::signal(signal, action) }, libc::SIG_ERR);
+}
+
+extern "C" fn note(_: i32) {
+    let text = b"its own handler\n";
+    // SAFETY: so many bytes.
+    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+}
+
+/// As `nohup` has it.
+fn ignored_stays_ignored() {
+    set_action(libc::SIGHUP, libc::SIG_IGN);
+    let taken = lastly::signals::install().expect("signals can be taken over");
+    assert_eq!(taken, [libc::SIGTERM, libc::SIGINT]);
+    raise(libc::SIGHUP);
+    leak("at exit");
+}
+
+fn handler_stays() {
+    set_action(libc::SIGTERM, note as *const () as libc::sighandler_t);
+    let taken = lastly::signals::install().expect("signals can be taken over");
+    assert_eq!(taken, [libc::SIGINT, libc::SIGHUP]);
+    // Asked for twice, nothing changes.
+    assert_eq!(lastly::signals::install().expect("there is nothing to do"), [0; 0]);
+    raise(libc::SIGTERM);
+    leak("at exit");
+}
+
+fn later_handler_replaces() {
+    install();
+    set_action(libc::SIGTERM, note as *const () as libc::sighandler_t);
+    raise(libc::SIGTERM);
+    leak("at exit");
+}
+
+/// Each worker has its own, and the master ends them one by one.
+fn pre_forking_server() {
+    install();
+    leak("of the master");
+    let (mut ready, tell) = std::io::pipe().expect("a pipe");
+    let workers = [(); 3].map(|()| {
+        // SAFETY: the child runs code of this program; what it touches of other threads is guarded by
+        // lastly's own handlers.
+        match unsafe { libc::fork() } {
+            -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+            0 => {
+                leak("of a worker");
+                (&tell).write_all(b"!").expect("the master listens");
+                hang();
+                unreachable!()
+            }
+            worker => worker,
+        }
+    });
+    ready.read_exact(&mut [0; 3]).expect("three workers");
+    for worker in workers {
+        // SAFETY: sends our own child a signal.
+        unsafe { libc::kill(worker, libc::SIGTERM) };
+        let mut status = 0;
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(worker, &raw mut status, 0) }, worker);
+        say(&format!("a worker ended with {status}"));
+    }
+    raise(libc::SIGTERM);
+    hang();
+}
+
+/// A callback of the drain forks: the child goes on with its copy of the drain, in which it has
+/// nothing but its own to do, and dies of the signal as well.
+fn child_of_signal_drain() {
+    install();
+    leak("of the parent");
+    let fork = |()| {
+        // SAFETY: as above.
+        match unsafe { libc::fork() } {
+            0 => leak("of the child"),
+            child => {
+                let mut status = 0;
+                // SAFETY: waits for our own child.
+                assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+                say(&format!("the child ended with {status}"));
+            }
+        }
+    };
+    std::mem::forget(lastly::defer(fork, ()));
+    raise(libc::SIGTERM);
     hang();
 }
 

@@ -1,0 +1,242 @@
+//! What a ledger tells of each process and of each resource. Times are the numbers of its lines.
+
+use std::collections::BTreeMap;
+
+use crate::ledger;
+use crate::system::Status;
+
+#[derive(Default)]
+pub(crate) struct History<'a> {
+    pub(crate) processes: BTreeMap<&'a str, Process<'a>>,
+    pub(crate) resources: BTreeMap<&'a str, Resource<'a>>,
+    /// By the child: also those that have not happened, as the parent died before.
+    pub(crate) forks: BTreeMap<&'a str, Fork<'a>>,
+}
+
+pub(crate) struct Process<'a> {
+    pub(crate) number: i32,
+    /// Whether signals end it in order: `taken`, `perhaps`, `not`. At first; and since when.
+    pub(crate) signals_at_first: &'a str,
+    pub(crate) installing: Option<usize>,
+    pub(crate) installed: Option<usize>,
+    pub(crate) has_budget: bool,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) ending: Option<Ending<'a>>,
+    pub(crate) ended: Option<(usize, Status)>,
+    pub(crate) reports: Reports,
+}
+
+pub(crate) struct Signal {
+    pub(crate) at: usize,
+    pub(crate) number: i32,
+    /// How many of the process's ancestors were dead then, if it is known.
+    pub(crate) dead: usize,
+}
+
+pub(crate) struct Ending<'a> {
+    pub(crate) at: usize,
+    pub(crate) way: &'a str,
+    pub(crate) status: Status,
+    pub(crate) dead: usize,
+}
+
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Reports {
+    pub(crate) skipped: usize,
+    pub(crate) late: usize,
+    pub(crate) unfinished: usize,
+    /// Said that not all could be told.
+    pub(crate) incomplete: bool,
+}
+
+pub(crate) struct Fork<'a> {
+    pub(crate) parent: &'a str,
+    /// It has not happened before that.
+    pub(crate) begin: usize,
+    /// It has happened by then.
+    pub(crate) end: Option<usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct Resource<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) created: usize,
+    pub(crate) registered: Option<Registered>,
+    pub(crate) hangs: bool,
+    pub(crate) off: Option<usize>,
+    pub(crate) acts: Vec<Act<'a>>,
+    pub(crate) runs: Vec<Run<'a>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Registered {
+    pub(crate) at: usize,
+    /// By a callback of the drain.
+    pub(crate) in_drain: bool,
+}
+
+/// A call, a death, a detach, a look.
+pub(crate) struct Act<'a> {
+    pub(crate) process: &'a str,
+    pub(crate) what: &'a str,
+    pub(crate) begin: usize,
+    pub(crate) end: Option<usize>,
+    pub(crate) won: bool,
+}
+
+/// The callback.
+pub(crate) struct Run<'a> {
+    pub(crate) process: &'a str,
+    /// `drain`, or the act.
+    pub(crate) cause: &'a str,
+    pub(crate) begin: usize,
+    pub(crate) done: Option<usize>,
+    /// `own`, `dead` or `alive`.
+    pub(crate) owner: &'a str,
+    pub(crate) was_there: bool,
+}
+
+impl<'a> History<'a> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, String> {
+        let mut history = Self::default();
+        for (index, words) in ledger::lines(text).enumerate() {
+            let at = index + 1;
+            if history.of_process(at, &words).or_else(|| history.of_resource(at, &words)).is_none()
+            {
+                return Err(format!("the ledger has a line that says nothing: {words:?}"));
+            }
+        }
+        Ok(history)
+    }
+
+    fn of_process(&mut self, at: usize, words: &[&'a str]) -> Option<()> {
+        match *words {
+            ["began", path, number, _, signals_at_first, budget] => {
+                let process = Process {
+                    number: number.parse().ok()?,
+                    signals_at_first,
+                    installing: None,
+                    installed: None,
+                    has_budget: budget == "budget",
+                    signals: vec![],
+                    ending: None,
+                    ended: None,
+                    reports: Reports::default(),
+                };
+                self.processes.insert(path, process);
+                if let Some(fork) = self.forks.get_mut(path) {
+                    fork.end.get_or_insert(at);
+                }
+            }
+            ["forking", parent, child] => {
+                self.forks.insert(child, Fork { parent, begin: at, end: None });
+            }
+            ["forked", _, child] => {
+                self.forks.get_mut(child)?.end.get_or_insert(at);
+            }
+            ["budget", path] => self.processes.get_mut(path)?.has_budget = true,
+            ["installing", path] => self.processes.get_mut(path)?.installing = Some(at),
+            ["installed", path] => self.processes.get_mut(path)?.installed = Some(at),
+            ["signal", path, number, dead] => {
+                let number = number.parse().ok()?;
+                let dead = dead.parse().unwrap_or(0);
+                self.processes.get_mut(path)?.signals.push(Signal { at, number, dead });
+            }
+            ["ending", path, way, status, dead] => {
+                let status = Status::parse(status)?;
+                let dead = dead.parse().unwrap_or(0);
+                let ending = Ending { at, way, status, dead };
+                self.processes.get_mut(path)?.ending = Some(ending);
+            }
+            ["ended", number, status] => {
+                let number = number.parse().ok()?;
+                let mut processes = self.processes.values_mut();
+                let one = processes.find(|it| it.number == number && it.ended.is_none())?;
+                one.ended = Some((at, Status::parse(status)?));
+            }
+            ["reported", path, problem] => {
+                self.processes.get_mut(path)?.reports.count(problem);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn of_resource(&mut self, at: usize, words: &[&'a str]) -> Option<()> {
+        let name = words.get(1)?;
+        let resource = self.resources.entry(name).or_default();
+        match *words {
+            ["created", _, owner] => {
+                resource.owner = owner;
+                resource.created = at;
+            }
+            ["registered", _, _, when] => {
+                resource.registered = Some(Registered { at, in_drain: when == "drain" });
+            }
+            ["hangs", _] => resource.hangs = true,
+            ["off", _] => resource.off = Some(at),
+            ["begin", _, process, what] => {
+                resource.acts.push(Act { process, what, begin: at, end: None, won: false });
+            }
+            ["end", _, process, what, result] => {
+                // Of two that are alike and go on at once it does not matter which ends.
+                let mut acts = resource.acts.iter_mut();
+                let act = acts.find(|it| {
+                    it.process == process && it.what == what && it.end.is_none()
+                })?;
+                act.end = Some(at);
+                act.won = result == "won";
+            }
+            ["running", _, process, cause, owner, place] => {
+                let was_there = place == "there";
+                resource.runs.push(Run { process, cause, begin: at, done: None, owner, was_there });
+            }
+            ["done", _, process] => {
+                let mut runs = resource.runs.iter_mut();
+                runs.find(|it| it.process == process && it.done.is_none())?.done = Some(at);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+impl Reports {
+    /// One report, as the actor's hook tells of it.
+    fn count(&mut self, problem: &str) {
+        match problem {
+            "skipped" => self.skipped += 1,
+            "late" => self.late += 1,
+            "unfinished" => self.unfinished += 1,
+            _ => {}
+        }
+    }
+
+    /// All that a process printed.
+    pub(crate) fn count_in(&mut self, stderr: &str) {
+        for line in stderr.lines().filter_map(|line| line.strip_prefix("lastly: ")) {
+            if line.contains("was skipped: the end of the program was cut short") {
+                self.skipped += 1;
+            } else if line.contains("was registered too late to run") {
+                self.late += 1;
+            } else if line.contains("was not finished when the program ended") {
+                self.unfinished += 1;
+            } else if line.contains("cannot all be told") {
+                self.incomplete = true;
+            }
+        }
+    }
+}
+
+impl Process<'_> {
+    /// Whether this signal, when it came, ended the process in order: `None` if nobody can tell.
+    pub(crate) fn is_taken(&self, signal: &Signal) -> Option<bool> {
+        match (self.signals_at_first, self.installing, self.installed) {
+            _ if signal.number == libc::SIGKILL => Some(false),
+            ("taken", _, _) => Some(true),
+            ("not", None, _) => Some(false),
+            ("not", _, Some(installed)) if installed < signal.at => Some(true),
+            _ => None,
+        }
+    }
+}
