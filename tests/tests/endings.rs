@@ -6,7 +6,7 @@ mod run;
 
 use std::path::Path;
 
-use run::{Ended, run, run_program, run_program_with};
+use run::{Ended, run, run_program, run_program_with, run_within};
 
 /// One ending: its scene, what the program prints to stdout, and how it dies.
 struct Ending(&'static str, &'static [&'static str], Ended);
@@ -447,6 +447,27 @@ fn what_is_cut_short_is_reported_by_name() {
         assert_eq!(places, reports.len(), "{scene}: {}", child.stderr);
     }
     assert!(run("budget-and-hang").stderr.contains("\n    after "), "how long it was running");
+}
+
+/// Who runs the program has the last word on how long its exit may take.
+#[test]
+fn the_environment_sets_the_budget() {
+    let cut = run_within("0.2", "hang-in-drain");
+    assert_eq!((cut.ended, cut.reports().len()), (Status(3), 2), "{}", cut.stderr);
+    assert_eq!(run_within("", "exit").stderr, "", "as if it were not there");
+    let more = run_within("1e9", "budget-between");
+    assert_eq!((&more.stdout[..], more.ended), (&["never said".to_owned()][..], Status(3)));
+
+    // A mistake is told of, and changes nothing.
+    for mistake in ["soon", "-1", "inf"] {
+        let child = run_within(mistake, "exit");
+        assert_eq!(
+            (&child.stdout[..], child.ended),
+            (&["second", "first"].map(str::to_owned)[..], Status(3))
+        );
+        let told = format!("lastly: LASTLY_EXIT_BUDGET={mistake} is no number of seconds");
+        assert!(child.stderr.starts_with(&told), "{}", child.stderr);
+    }
 }
 
 /// `n` live finalizers, ended from anywhere in the order; the rest drained, each of which registers

@@ -43,7 +43,7 @@ pub fn drain<D: Resident>(terms: Terms, end: End) {
 
 /// What the environment says of the budget, in seconds.
 fn budget_of_environment() -> Option<Duration> {
-    let text = env::var_os(VARIABLE)?;
+    let text = env::var_os(VARIABLE).filter(|text| !text.is_empty())?;
     let seconds = text.to_str().and_then(|text| text.trim().parse().ok());
     let budget = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     if budget.is_none() {

@@ -21,6 +21,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("child-of-signal-drain", child_of_signal_drain),
     ("budget-between", budget_between),
     ("budget-and-hang", budget_and_hang),
+    ("hang-in-drain", hang_in_drain),
 ];
 
 fn raise(signal: i32) {
@@ -188,5 +189,12 @@ fn budget_and_hang() {
     finalize(&object, elsewhere, ());
     thread::spawn(move || drop(object));
     wait_for_arrival();
+    exit(3);
+}
+
+fn hang_in_drain() {
+    leak("never said");
+    let object = Box::leak(Box::new(Watched::new(1_u8)));
+    finalize(&*object, |()| hang(), ());
     exit(3);
 }

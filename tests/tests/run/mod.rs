@@ -44,8 +44,17 @@ pub(crate) fn run_program(program: &Path, scene: &str) -> Child {
 }
 
 pub(crate) fn run_program_with(program: &Path, arguments: &[&str]) -> Child {
-    let mut child = Command::new(program)
-        .args(arguments)
+    run_command(Command::new(program).args(arguments))
+}
+
+/// Plays a scene, with a time for its exit set from outside.
+pub(crate) fn run_within(budget: &str, scene: &str) -> Child {
+    let program = env!("CARGO_BIN_EXE_ending");
+    run_command(Command::new(program).arg(scene).env("LASTLY_EXIT_BUDGET", budget))
+}
+
+fn run_command(command: &mut Command) -> Child {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -55,7 +64,7 @@ pub(crate) fn run_program_with(program: &Path, arguments: &[&str]) -> Child {
     let stderr = collect(child.stderr.take().expect("piped"));
     let Some(status) = child.wait_timeout(WATCHDOG).expect("it is our child") else {
         child.kill().expect("it is our child");
-        panic!("{arguments:?} hangs; so far it said: {}", stdout.join().expect("no panic"));
+        panic!("{command:?} hangs; so far it said: {}", stdout.join().expect("no panic"));
     };
     let ended = match status.code() {
         Some(code) => Ended::Status(code),
