@@ -304,6 +304,7 @@ const ENDINGS: &[Ending] = &[
         Killed(libc::SIGTERM),
     ),
     Ending("budget-between", &[], Status(3)),
+    Ending("hook-hangs", &[], Status(3)),
     Ending("budget-and-hang", &["newest"], Status(3)),
     Ending("daemon", &["the daemon works", "created by the daemon", "created before"], Status(0)),
     Ending("daemon-and-sigterm", &["the daemon works", "created before"], Status(0)),
@@ -446,6 +447,10 @@ fn what_is_cut_short_is_reported_by_name() {
         let places = child.stderr.matches("\n    created at tests/src/").count();
         assert_eq!(places, reports.len(), "{scene}: {}", child.stderr);
     }
+    assert_eq!(
+        run("hook-hangs").reports(),
+        ["lastly: the end of the program was cut short, and what was skipped cannot all be told"]
+    );
     assert!(run("budget-and-hang").stderr.contains("\n    after "), "how long it was running");
 }
 

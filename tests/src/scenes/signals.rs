@@ -22,6 +22,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("budget-between", budget_between),
     ("budget-and-hang", budget_and_hang),
     ("hang-in-drain", hang_in_drain),
+    ("hook-hangs", hook_hangs),
 ];
 
 fn raise(signal: i32) {
@@ -197,4 +198,11 @@ fn hang_in_drain() {
     let object = Box::leak(Box::new(Watched::new(1_u8)));
     finalize(&*object, |()| hang(), ());
     exit(3);
+}
+
+/// A report that never comes through does not keep the process either.
+fn hook_hangs() {
+    lastly::exit::set_budget(Some(Duration::from_millis(100)));
+    lastly::report::set_hook(|_| hang());
+    hang_in_drain();
 }
