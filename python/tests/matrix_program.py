@@ -1,4 +1,4 @@
-"""A program that ends as its first argument says, while it is in the state that its second one says.
+"""A program that ends as its first argument says, in the state that its second one says.
 
 `tests/matrix.json` tells what it prints, how it dies and what it leaves behind.
 """
@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable
+from collections.abc import Callable
 
 import lastly
 
@@ -19,11 +19,12 @@ WATCHDOG_SECONDS = 60
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 
-kept: list[Any] = []
-
 
 class Thing:
     pass
+
+
+kept: list[Thing] = []
 
 
 # The ways to end
@@ -91,6 +92,9 @@ def remove(directory: str) -> None:
 
 
 def hangs() -> None:
+    # Two signals at once would be one.
+    while not first_is_noticed():
+        time.sleep(0)
     say(who(), "hangs")
     hang()
 
@@ -100,12 +104,25 @@ def hang() -> None:
         time.sleep(1000)
 
 
+def first_is_noticed() -> bool:
+    """Whether there is the thread that lastly starts when a signal has come."""
+    tasks = "/proc/self/task"
+    return any(name_of(f"{tasks}/{it}") == "lastly-exit" for it in os.listdir(tasks))
+
+
 def who() -> str:
     """What kind of thread this is. The system knows."""
     if threading.get_native_id() == os.getpid():
         return "main"
-    with open("/proc/thread-self/comm") as name:
-        return "lastly" if name.read().startswith("lastly") else "thread"
+    return "lastly" if name_of("/proc/thread-self").startswith("lastly") else "thread"
+
+
+def name_of(thread: str) -> str:
+    try:
+        with open(f"{thread}/comm") as name:
+            return name.read().rstrip()
+    except OSError:
+        return "gone meanwhile"
 
 
 def say(*words: object) -> None:

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -59,7 +60,9 @@ def cells() -> Iterator[Cell]:
                 yield from (Cell(ending, state, row) for state in row["state"])
 
 
-@pytest.mark.parametrize("cell", [pytest.param(it, id=f"{it.ending}, {it.state}") for it in cells()])
+@pytest.mark.parametrize(
+    "cell", [pytest.param(it, id=f"{it.ending}, {it.state}") for it in cells()]
+)
 def test_the_end_is_as_the_table_says(cell: Cell) -> None:
     ended, complaints = play(cell)
     assert ended == cell.expected(), complaints

@@ -37,7 +37,7 @@ pub fn drain<D: Resident>(terms: Terms, end: End) {
     let watch = terms.budget.and_then(|budget| Watch::begin::<D>(terms.cause, budget, end));
     D::registry().drain(&terms);
     if let Some(watch) = watch {
-        watch.end();
+        watch.end::<D>();
     }
 }
 
@@ -88,10 +88,11 @@ impl Watch {
     }
 
     /// The drain is over. If the watch has decided otherwise, it ends the process.
-    fn end(self) {
+    fn end<D: Resident>(self) {
         if !self.progress.turn(DRAINED) {
-            loop {
-                thread::park();
+            // As the door waits: its reports may need what this thread holds.
+            for round in 0.. {
+                D::wait(round);
             }
         }
         self.thread.unpark();
@@ -120,7 +121,7 @@ impl Progress {
 }
 
 /// Cuts the end of the program short, and ends the process.
-pub(crate) fn cut<D: Resident>(cause: Cause, end: End) -> ! {
+pub fn cut<D: Resident>(cause: Cause, end: End) -> ! {
     let done = Arc::new(AtomicU8::new(0));
     let caller = thread::current();
     let of_thread = done.clone();

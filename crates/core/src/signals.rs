@@ -8,7 +8,7 @@
 //!   doing. When it is over the default action of the signal ends the process, so that its parent
 //!   sees what it would have seen.
 //! - Another signal during the drain cuts it short: what is skipped is reported, and the process ends.
-//!   (What comes before the drain has begun belongs to the first: some send two signals at once.)
+//!   (What comes together, before the watcher has seen the first, is one: some send two at once.)
 //!
 //! Handler and watcher share a few words and a semaphore, and no file descriptor: programs that make
 //! themselves daemons close all of those, and a handler that wrote into what was opened next would
@@ -26,19 +26,24 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize};
 use std::thread;
 
 use crate::ending;
 use crate::fork::Resident;
 use crate::process::{self, End};
 use crate::report::Cause;
+use crate::sync::back_off;
 
 /// What most programs want: the signals that ask a program to end.
 pub const USUAL: [i32; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
 
 /// The process that the watcher is a thread of; 0: there is none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
+/// The system's number of that thread; 0: it has just been started.
+static WATCHER: AtomicI32 = AtomicI32::new(0);
+/// It is to stop, unless a signal has come.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 /// How many signals have come in this process, and which was the last.
 static ARRIVED: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
@@ -204,8 +209,10 @@ pub fn watch<D: Resident>() -> io::Result<()> {
     }
     WATCHED.store(0, Relaxed);
     BELL.begin();
-    // Relaxed: no handler looks at it while there is no watcher.
+    // Relaxed: no handler looks at them while there is no watcher.
     ARRIVED.store(0, Relaxed);
+    WATCHER.store(0, Relaxed);
+    STOPPING.store(false, Relaxed);
     // With a stack of its own choice: to ask the environment for one would take a lock, that a thread
     // may have held which does not exist in this forked child.
     let builder = thread::Builder::new().name("lastly-signals".into()).stack_size(256 << 10);
@@ -215,6 +222,35 @@ pub fn watch<D: Resident>() -> io::Result<()> {
     started?;
     WATCHED.store(process::number(), Release);
     Ok(())
+}
+
+/// Has the watcher of this process end, if there is one, and waits until it is gone; for somebody who
+/// is about to fork and may have but one thread. A signal that comes meanwhile is for what handled it
+/// before. Where one has come already, the watcher stays.
+pub fn stop() {
+    if WATCHED.load(Relaxed) != process::number() || arrived().is_some() {
+        return;
+    }
+    // First, so that no handler rings for a watcher that is about to go.
+    WATCHED.store(0, Release);
+    STOPPING.store(true, Release);
+    BELL.ring();
+    let mut round = 0;
+    // Acquire pairs with the Release in `watcher`: it has gone back to its work.
+    while STOPPING.load(Acquire) && !is_gone(WATCHER.load(Acquire)) {
+        back_off(round);
+        round += 1;
+    }
+}
+
+/// Whether the system no longer counts this thread among the process's. (It still does when the
+/// thread can be joined, for a moment.)
+fn is_gone(thread: i32) -> bool {
+    if thread == 0 {
+        return false;
+    }
+    // SAFETY: signal 0 is none: it only asks whether there is such a thread.
+    unsafe { libc::syscall(libc::SYS_tgkill, process::number(), thread, 0) == -1 }
 }
 
 /// To be called in a new child, which has the handler but not the thread. Whether there was one.
@@ -248,11 +284,22 @@ impl Mask {
 
 /// The thread: waits for signals, until one ends the process.
 fn watcher<D: Resident>(mask: Mask) {
+    // SAFETY: it only tells a number.
+    WATCHER.store(unsafe { libc::gettid() }, Release);
     let mut seen = 0;
     loop {
         BELL.wait();
         // Relaxed: the semaphore orders them.
         let (arrived, last) = (ARRIVED.load(Relaxed), LAST.load(Relaxed));
+        // Acquire pairs with the Release in `stop`.
+        let stopping = STOPPING.load(Acquire);
+        if stopping && arrived == 0 {
+            return;
+        }
+        if stopping {
+            WATCHED.store(process::number(), Release);
+            STOPPING.store(false, Release);
+        }
         if arrived == seen {
             continue; // rung once for each of several that were seen together
         }
@@ -260,7 +307,8 @@ fn watcher<D: Resident>(mask: Mask) {
             // What callbacks start must not find all signals blocked.
             mask.restore();
             D::signalled(last);
-            End::Signal(last).now();
+            // Relaxed: as above. If another has cut the drain, it is that one that ends the process.
+            End::Signal(LAST.load(Relaxed)).now();
         };
         let first = seen == 0;
         seen = arrived;

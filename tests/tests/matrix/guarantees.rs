@@ -50,8 +50,10 @@ fn generate(table: &Table) -> String {
 /// Endings by states; below, what is to be known of some cells.
 fn grid(table: &Table, language: &str) -> String {
     let states: Vec<_> = table.states(language).map(|(_, shown)| shown).collect();
-    let mut lines =
-        vec![row(&["", &states.join(" | ")]), row(&["---"]) + &"---|".repeat(states.len())];
+    let mut lines = vec![
+        row(&["ending", &states.join(" | ")]),
+        "|---|".to_owned() + &"---|".repeat(states.len()),
+    ];
     let mut notes = Vec::new();
     for (endings, marks) in rows(table, language, &mut notes) {
         lines.push(row(&[&endings.join(", "), &marks.join(" | ")]));

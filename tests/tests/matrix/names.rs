@@ -44,12 +44,18 @@ fn named(line: &str) -> Vec<(Kind, &str)> {
     } else {
         line.len()
     };
-    let mut kind = Kind::Other;
+    let (others, says_where) = line.split_at(last_column);
+    let mut names = named_in(others, Kind::Other);
+    names.extend(named_in(says_where, Kind::Test));
+    names
+}
+
+/// `kind`: what a name is where nothing says so.
+fn named_in(text: &str, mut kind: Kind) -> Vec<(Kind, &str)> {
+    let by_default = kind;
     let mut names = Vec::new();
-    let mut parts = line.split('`');
+    let mut parts = text.split('`');
     while let (Some(before), Some(name)) = (parts.next(), parts.next()) {
-        let at = name.as_ptr() as usize - line.as_ptr() as usize;
-        let by_default = if at > last_column { Kind::Test } else { Kind::Other };
         kind = by_shape(name).unwrap_or_else(|| by_text(before, kind, by_default));
         names.push((kind, name));
     }
@@ -66,13 +72,13 @@ fn by_shape(name: &str) -> Option<Kind> {
     }
 }
 
-/// A comma: another one of the same.
+/// What a name is that tells nothing by itself.
 fn by_text(before: &str, of_last: Kind, by_default: Kind) -> Kind {
     match before.trim().rsplit([' ', '(', '|']).next() {
-        Some(",") => of_last,
         Some("scene" | "scenes") => Kind::Scene,
         Some("it" | "it:") => Kind::It,
         Some("d:") => Kind::Scenario,
+        Some("," | "else:") => of_last,
         _ => by_default,
     }
 }

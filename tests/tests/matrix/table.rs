@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub(crate) const LANGUAGES: [&str; 1] = ["Rust"];
+pub(crate) const LANGUAGES: [&str; 2] = ["Rust", "Python"];
 
 /// What stands for the name of the signal that the ending is named for.
 const THE_SIGNAL: &str = "the signal";
