@@ -415,7 +415,7 @@ fn a_quiet_end_reports_nothing() {
 fn what_came_too_late_is_reported_by_name() {
     assert_eq!(
         run("late").reports(),
-        ["lastly: cleanup of &str (exit): ending::say was registered too late to run"]
+        ["lastly: cleanup of &str (exit): ending::say came too late to run"]
     );
     // Also when the drain is over.
     assert_eq!(run("door-shut").reports().len(), 3);

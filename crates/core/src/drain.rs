@@ -25,13 +25,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::claim::Claim;
-use crate::list::{List, older, sequence_of};
+use crate::list::{List, sequence_of};
 use crate::node::{Node, Place};
 use crate::registry::{Door, Locked, Phase, Registry, Shard};
 use crate::report::{Cause, Problem};
 use crate::state::{Claimed, Due, Run};
 use crate::sync::{
-    AtomicU32, AtomicU64, Deadline, MODELLED, Moment, SHARDS, constructor, thread_number,
+    AtomicBool, AtomicU32, AtomicU64, Deadline, MODELLED, Moment, SHARDS, constructor,
+    thread_number,
 };
 
 /// What a drain is for, and how long it may take.
@@ -39,25 +40,35 @@ use crate::sync::{
 pub struct Terms {
     /// What ends the program.
     pub cause: Cause,
-    /// How long to wait for callbacks that other threads are running.
+    /// How long to wait for a callback that another thread is running.
     pub wait: Duration,
     /// How long all of it may take; `None`: as long as it takes.
     pub budget: Option<Duration>,
-    /// Go on with a drain that is going on further up on this very thread, which will not: a callback
-    /// of it ends the program.
-    pub resume: bool,
+    /// The program ends after this, and nothing on this thread goes on. So a drain further up on this
+    /// very thread, a callback of which ends the program, is gone on with; and one on another thread is
+    /// cut when it gets stuck.
+    pub last: bool,
 }
 
-/// What the drain is running, for a report of another thread's.
+/// What the drain is running, for other threads.
 pub(crate) struct Running {
     thread: AtomicU32,
     since: AtomicU64,
+    /// How many callbacks it has begun.
+    turns: AtomicU64,
+    /// It is for a signal.
+    by_signal: AtomicBool,
 }
 
 impl Running {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self { thread: AtomicU32::new(0), since: AtomicU64::new(0) }
+            Self {
+                thread: AtomicU32::new(0),
+                since: AtomicU64::new(0),
+                turns: AtomicU64::new(0),
+                by_signal: AtomicBool::new(false),
+            }
         }
     }
 
@@ -65,9 +76,10 @@ impl Running {
     #[inline]
     fn begin(&self) -> Moment {
         let now = Moment::now();
-        // Relaxed: only a report's duration hangs on it.
+        // Relaxed, here and below: what a report says, and how long a wait lasts, hangs on it.
         self.thread.store(thread_number(), Relaxed);
         self.since.store(now.to_word(), Relaxed);
+        self.turns.store(self.turns.load(Relaxed) + 1, Relaxed);
         now
     }
 
@@ -75,6 +87,19 @@ impl Running {
     fn since(&self, thread: u32) -> Option<Moment> {
         let drains = self.thread.load(Relaxed) == thread;
         drains.then(|| Moment::from_word(self.since.load(Relaxed)))
+    }
+
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Relaxed)
+    }
+
+    /// What ends the program.
+    fn is_for(&self, cause: Cause) {
+        self.by_signal.store(cause == Cause::Signal, Relaxed);
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        if self.by_signal.load(Relaxed) { Cause::Signal } else { Cause::Exit }
     }
 }
 
@@ -96,12 +121,14 @@ impl<D: Door> Registry<D> {
     /// Runs every live finalizer whose exit flag is on, newest first, then shuts the door for good.
     ///
     /// A second drain runs nothing. If the first is still going on, on another thread, it waits for
-    /// that, as it would for a callback: a program must not end while it drains. (Without end, if it
-    /// is a signal that ends the program: another signal ends the wait.)
+    /// that, as long as it would for each callback: a program must not end while it drains. If it is the
+    /// last, it cuts the first when that gets stuck. (One on a thread that ends the program for a signal
+    /// waits without end: the program is ending already, and another signal ends the wait.)
     pub fn drain(&self, terms: &Terms) {
-        if !self.begin_drain(terms.resume) {
+        if !self.begin_drain(terms.last) {
             return self.wait_for_the_first_drain(terms);
         }
+        self.running.is_for(terms.cause);
         let end = terms.budget.map_or(Deadline::NEVER, Deadline::after);
         let mut waiting = None;
         let mut round = 0;
@@ -126,7 +153,7 @@ impl<D: Door> Registry<D> {
                 }
                 Rest::Closing => self.report_all(Place::Late, terms.cause),
                 Rest::Over => break,
-                Rest::Cut => return self.wait_for_another(Deadline::NEVER),
+                Rest::Cut => return self.wait_for_another(),
             }
         }
         self.report_all(Place::Unfinished, terms.cause);
@@ -143,7 +170,7 @@ impl<D: Door> Registry<D> {
         match shards[0].phase {
             Phase::Closing { cut: true, .. } | Phase::Shut => {
                 drop(shards);
-                return self.wait_for_another(Deadline::NEVER);
+                return self.wait_for_another();
             }
             // SAFETY: all locks are held, and `begin` marks each shard but the first as merged.
             Phase::Open => unsafe { begin::<D>(&mut shards) },
@@ -151,8 +178,10 @@ impl<D: Door> Registry<D> {
         }
         shards[0].phase = Phase::Closing { thread: thread_number(), cut: true };
         self.mark(&mut shards[0]);
-        self.mark_skipped(&mut shards[0]);
         drop(shards);
+        self.running.is_for(cause);
+        // Before it is told that nobody will run it.
+        self.heir.disinherit();
         self.report_all(Place::Unfinished, cause);
         D::report_running(cause);
         self.report_all(Place::Late, cause);
@@ -165,10 +194,10 @@ impl<D: Door> Registry<D> {
     }
 
     /// Whether this is the drain that runs what is left.
-    fn begin_drain(&self, resume: bool) -> bool {
+    fn begin_drain(&self, last: bool) -> bool {
         let mut shards = self.lock_all();
         let me = thread_number();
-        if resume && shards[0].phase == (Phase::Draining { thread: me }) {
+        if last && shards[0].phase == (Phase::Draining { thread: me }) {
             return true;
         }
         if shards[0].phase != Phase::Open {
@@ -186,33 +215,55 @@ impl<D: Door> Registry<D> {
         if MODELLED {
             return;
         }
-        if self.is_stranger() {
-            let _shards = self.lock_all();
-            self.inherited.begin_here(self.order.upcoming::<D::Exclusion>());
-        } else {
-            self.heir.disinherit();
-            self.inherited.inherit_from(self.heir.inherit(self.inherited.began()));
+        let mut estate = self.heir.lock();
+        self.settle_stranger(&mut estate);
+        self.heir.disinherit();
+        let mut shard = self.shards[0].lock();
+        let oldest = shard.list(Place::Pending).oldest();
+        // SAFETY: the lock is held, and what is in a list is alive.
+        let some = oldest.is_some_and(|node| self.passes_over(unsafe { node.as_ref() }));
+        drop(shard);
+        if some {
+            self.inherit(&mut estate, true);
         }
     }
 
     fn wait_for_the_first_drain(&self, terms: &Terms) {
-        let deadline = match terms.cause {
-            Cause::Signal => Deadline::NEVER,
-            _ => Deadline::after(terms.wait),
-        };
-        self.wait_for_another(deadline);
+        if terms.cause == Cause::Signal && !terms.last {
+            return self.wait_for_another();
+        }
+        let mut round = 0;
+        let mut seen = self.running.turns();
+        let mut deadline = Deadline::after(terms.wait);
+        while self.drains_elsewhere() {
+            let turns = self.running.turns();
+            if turns != seen {
+                // It has come further.
+                (seen, deadline) = (turns, Deadline::after(terms.wait));
+            } else if deadline.passed() {
+                if terms.last {
+                    self.cut(terms.cause);
+                }
+                return;
+            }
+            D::wait(round);
+            round += 1;
+        }
     }
 
     /// Waits until the drain of another thread is over, if there is one.
-    fn wait_for_another(&self, deadline: Deadline) {
-        let elsewhere = || match self.shards[0].lock().phase {
-            Phase::Draining { thread } | Phase::Closing { thread, .. } => thread != thread_number(),
-            _ => false,
-        };
+    fn wait_for_another(&self) {
         let mut round = 0;
-        while elsewhere() && !deadline.passed() {
+        while self.drains_elsewhere() {
             D::wait(round);
             round += 1;
+        }
+    }
+
+    fn drains_elsewhere(&self) -> bool {
+        match self.shards[0].lock().phase {
+            Phase::Draining { thread } | Phase::Closing { thread, .. } => thread != thread_number(),
+            _ => false,
         }
     }
 
@@ -266,44 +317,31 @@ impl<D: Door> Registry<D> {
         // From here on no run begins any more, so that the wait below has an end.
         shard.phase = Phase::Closing { thread: me, cut: false };
         self.mark(&mut shard);
+        // A callback may have forked.
+        self.heir.disinherit();
         Rest::Closing
     }
 
-    /// Marks every node that is not pending as shut, and picks out what may have to be reported: what
-    /// came too late stays where it is, what is not finished gets a list of its own.
+    /// Marks every node as shut, and picks out what may have to be reported: what did not run, which is
+    /// something only when it came too late or the drain is cut, and what is not finished.
     fn mark(&self, shard: &mut Shard) {
-        // SAFETY: the lock is held.
-        unsafe { shard.shift_all(Place::Late, Place::Aside) };
-        let mut next = shard.list(Place::Aside).newest();
-        while let Some(node) = next {
-            // SAFETY: the lock is held, and the node is in a list, so it is alive.
-            next = unsafe { older(node) };
-            // SAFETY: as above.
-            let node_ref = unsafe { node.as_ref() };
-            node_ref.state.shut();
-            let place = match self.problem(node_ref, shard.phase) {
-                Some(Problem::Unfinished) => Place::Unfinished,
-                Some(_) => Place::Late,
-                None => continue,
-            };
-            // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.shift(node, place) };
-        }
-    }
-
-    /// The same for what is pending, in its order, so that the newest is reported first.
-    fn mark_skipped(&self, shard: &mut Shard) {
-        while let Some(node) = shard.list(Place::Pending).oldest() {
-            // SAFETY: the lock is held, and the node is in a list, so it is alive.
-            let node_ref = unsafe { node.as_ref() };
-            node_ref.state.shut();
-            let place = match self.problem(node_ref, shard.phase) {
-                Some(Problem::Unfinished) => Place::Unfinished,
-                Some(_) => Place::Late,
-                None => Place::Aside,
-            };
-            // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { shard.shift(node, place) };
+        let mut left = [Place::Pending, Place::Late, Place::Aside].map(|place| shard.take(place));
+        for list in &mut left {
+            // From the oldest on, so that the newest is reported first.
+            while let Some(node) = list.oldest() {
+                // SAFETY: the lock is held, and the node is in a list, so it is alive.
+                let node_ref = unsafe { node.as_ref() };
+                node_ref.state.shut();
+                let place = match self.problem(node_ref, shard.phase) {
+                    Some(Problem::Unfinished) => Place::Unfinished,
+                    Some(_) => Place::Late,
+                    None => Place::Aside,
+                };
+                // SAFETY: the lock is held, and the node is in this list.
+                unsafe { list.remove(node) };
+                // SAFETY: the lock is held; the registry keeps its hold.
+                unsafe { shard.list(place).push_newest(node) };
+            }
         }
     }
 

@@ -11,29 +11,57 @@
 //! hold that never returns. So they are made on another thread yet, and waited for a bounded time.
 
 use std::env;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::drain::Terms;
 use crate::fork::Resident;
-use crate::process::End;
+use crate::process::{self, End};
 use crate::report::{Cause, print};
+use crate::signals;
 use crate::sync::Deadline;
 
-/// How long reports may take where the process is about to end at once.
+/// How long to wait for the next report where the process is about to end at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the user of a program sets how long its end may take.
 const VARIABLE: &str = "LASTLY_EXIT_BUDGET";
 
+/// What it says, in nanoseconds.
+static FROM_OUTSIDE: AtomicU64 = AtomicU64::new(UNSET);
+const UNSET: u64 = u64::MAX;
+
+/// Reads what the environment says of the budget, and complains of what makes no sense. Early: at the
+/// end, in a forked child, the lock of the environment may be held by a thread that does not exist.
+pub(crate) fn read_environment() {
+    // SAFETY: it only tells a number.
+    let privileged = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    let Some(text) = env::var_os(VARIABLE).filter(|text| !text.is_empty() && !privileged) else {
+        return;
+    };
+    let seconds = text.to_str().and_then(|text| text.trim().parse().ok());
+    match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+        // Relaxed: a setting, that orders nothing.
+        Some(budget) => {
+            FROM_OUTSIDE.store(u64::try_from(budget.as_nanos()).unwrap_or(UNSET - 1), Relaxed);
+        }
+        None => {
+            let line = "is no number of seconds, such as 2.5, and changes nothing";
+            print(&format_args!("lastly: {VARIABLE}={} {line}", text.to_string_lossy()));
+        }
+    }
+}
+
 /// Drains on this thread, on these terms: within the budget, or the process ends like this.
 ///
 /// What the environment says of the budget goes before what the program says.
 pub fn drain<D: Resident>(terms: Terms, end: End) {
-    let terms = Terms { budget: budget_of_environment().or(terms.budget), ..terms };
+    // Relaxed: a setting, that orders nothing.
+    let outside = FROM_OUTSIDE.load(Relaxed);
+    let outside = (outside != UNSET).then(|| Duration::from_nanos(outside));
+    let terms = Terms { budget: outside.or(terms.budget), ..terms };
     let watch = terms.budget.and_then(|budget| Watch::begin::<D>(terms.cause, budget, end));
     D::registry().drain(&terms);
     if let Some(watch) = watch {
@@ -41,55 +69,52 @@ pub fn drain<D: Resident>(terms: Terms, end: End) {
     }
 }
 
-/// What the environment says of the budget, in seconds.
-fn budget_of_environment() -> Option<Duration> {
-    let text = env::var_os(VARIABLE).filter(|text| !text.is_empty())?;
-    let seconds = text.to_str().and_then(|text| text.trim().parse().ok());
-    let budget = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    if budget.is_none() {
-        let line = "is no number of seconds, such as 2.5: the end of the program may take any time";
-        print(&format_args!("lastly: {VARIABLE}={} {line}", text.to_string_lossy()));
-    }
-    budget
-}
-
 /// Sees to it, beside a drain, that the time it is given is kept.
 struct Watch {
-    progress: Arc<Progress>,
+    number: u32,
     thread: Thread,
+    process: i32,
+    end: End,
 }
 
-/// How far the drain has come, for its watch. No lock: a child that is forked by a callback of the
-/// drain has the drain, but not the watch.
-struct Progress(AtomicU8);
-
-const DRAINING: u8 = 0;
-const DRAINED: u8 = 1;
-const CUT: u8 = 2;
+/// The number of the watch over the drain that is going on; or 0; or [`CUT`]. One word without a lock: a
+/// child that is forked by a callback of the drain has the drain, but not the watch. A drain that goes
+/// on with another one's takes that one's place.
+static WATCHING: AtomicU32 = AtomicU32::new(0);
+const CUT: u32 = u32::MAX;
 
 impl Watch {
     /// `None` if there is no thread to be had: then only the drain itself looks at the clock.
     fn begin<D: Resident>(cause: Cause, budget: Duration, end: End) -> Option<Self> {
-        let progress = Arc::new(Progress(AtomicU8::new(DRAINING)));
-        let of_thread = progress.clone();
+        static NUMBERS: AtomicU32 = AtomicU32::new(1);
+        // Relaxed: only the uniqueness of what fetch_add returns is needed.
+        let number = NUMBERS.fetch_add(1, Relaxed);
         let deadline = Deadline::after(budget);
         let watch = move || {
-            of_thread.wait_until(deadline);
-            if of_thread.is_over() {
-                return;
-            }
-            of_thread.wait_until(Deadline::after(D::interrupt()));
-            if of_thread.turn(CUT) {
-                cut::<D>(cause, end);
+            wait_until(deadline, number);
+            if is_watched_by(number) {
+                wait_until(Deadline::after(D::interrupt()), number);
+                if turn(number, CUT) {
+                    cut::<D>(cause, end);
+                }
             }
         };
+        // SeqCst, for all that is done with it: it is the end, and nothing of it is in a hurry.
+        if WATCHING.load(SeqCst) != CUT {
+            WATCHING.store(number, SeqCst);
+        }
         let thread = thread::Builder::new().name("lastly-budget".into()).spawn(watch).ok()?;
-        Some(Self { progress, thread: thread.thread().clone() })
+        Some(Self { number, thread: thread.thread().clone(), process: process::number(), end })
     }
 
     /// The drain is over. If the watch has decided otherwise, it ends the process.
     fn end<D: Resident>(self) {
-        if !self.progress.turn(DRAINED) {
+        let decided = !turn(self.number, 0) && WATCHING.load(SeqCst) == CUT;
+        if decided && self.process != process::number() {
+            // A child that a callback has left: nobody watches here.
+            self.end.now();
+        }
+        if decided {
             // As the door waits: its reports may need what this thread holds.
             for round in 0.. {
                 D::wait(round);
@@ -99,50 +124,58 @@ impl Watch {
     }
 }
 
-impl Progress {
-    fn is_over(&self) -> bool {
-        // Acquire pairs with the Release in `turn`.
-        self.0.load(Acquire) != DRAINING
-    }
+fn is_watched_by(number: u32) -> bool {
+    WATCHING.load(SeqCst) == number
+}
 
-    /// Whether it is this call that says how it ended.
-    fn turn(&self, to: u8) -> bool {
-        self.0.compare_exchange(DRAINING, to, AcqRel, Acquire).is_ok()
-    }
+/// Whether it is this call that says what becomes of the drain under this watch.
+fn turn(number: u32, to: u32) -> bool {
+    WATCHING.compare_exchange(number, to, SeqCst, SeqCst).is_ok()
+}
 
-    fn wait_until(&self, deadline: Deadline) {
-        while let Some(left) = deadline.left().filter(|left| !left.is_zero()) {
-            if self.is_over() {
-                return;
-            }
-            thread::park_timeout(left);
+/// ... or until this watch is over.
+fn wait_until(deadline: Deadline, number: u32) {
+    while let Some(left) = deadline.left().filter(|left| !left.is_zero()) {
+        if !is_watched_by(number) {
+            return;
         }
+        thread::park_timeout(left);
     }
 }
 
-/// Cuts the end of the program short, and ends the process.
+/// Cuts the end of the program short, and ends the process: like this, or by the signal that has come.
 pub fn cut<D: Resident>(cause: Cause, end: End) -> ! {
-    let done = Arc::new(AtomicU8::new(0));
+    static DONE: AtomicBool = AtomicBool::new(false);
     let caller = thread::current();
-    let of_thread = done.clone();
     let report = move || {
         D::cut(cause);
-        of_thread.store(1, Release);
+        DONE.store(true, Release);
         caller.unpark();
     };
-    let patience_ends = Instant::now() + PATIENCE;
-    if thread::Builder::new().name("lastly-report".into()).spawn(report).is_ok() {
-        // Acquire pairs with the Release above.
-        while done.load(Acquire) == 0 {
-            let left = patience_ends.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                complain();
-                break;
-            }
-            thread::park_timeout(left);
-        }
+    let builder = thread::Builder::new().name("lastly-report".into());
+    if builder.spawn(report).is_err() || !wait_for_reports::<D>(&DONE) {
+        complain();
     }
-    end.now()
+    signals::arrived().map_or(end, End::Signal).now()
+}
+
+/// Waits until they are done, or one takes too long. Whether they are done.
+fn wait_for_reports<D: Resident>(done: &AtomicBool) -> bool {
+    let mut seen = None;
+    let mut patience_ends = Instant::now();
+    // Acquire pairs with the Release in `cut`.
+    while !done.load(Acquire) {
+        let reports = Some(D::registry().reports());
+        if reports != seen {
+            (seen, patience_ends) = (reports, Instant::now() + PATIENCE);
+        }
+        let left = patience_ends.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        thread::park_timeout(left);
+    }
+    true
 }
 
 /// Says that reports did not come through. Past every lock, as somebody holds one.

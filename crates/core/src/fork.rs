@@ -22,23 +22,29 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use crate::ending;
+use crate::heir::Estate;
 use crate::process;
 use crate::registry::{Door, Phase, Registry};
 use crate::report::Cause;
-use crate::sync::{back_off, thread_number};
+use crate::sync::{MODELLED, back_off, thread_number};
 
 impl<D: Door> Registry<D> {
     /// To be called in the forking thread before a fork. Until one of the other two is called, in
     /// this thread, every use of the registry waits.
     pub fn before_fork(&self) {
-        // Before the locks, as it allocates. What is registered between here and there is left to nobody.
-        if self.shards.iter().any(|shard| shard.lock().nodes().next().is_some()) {
-            self.heir.make_will(self.inherited.began());
+        let mut estate = mem::ManuallyDrop::new(self.heir.lock());
+        self.settle_stranger(&mut estate);
+        // Before the locks of the shards, as it allocates. What is registered between here and there is
+        // left to nobody.
+        if !MODELLED && self.shards.iter().any(|shard| shard.lock().nodes().next().is_some()) {
+            self.inherit(&mut estate, false);
+            self.heir.make_will(&estate, self.inherited.begins());
         }
         // In the order of their index, as in the drain.
         self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
         self.reporter.lock_for_fork();
-        self.heir.before_fork(self.order.upcoming::<D::Exclusion>());
+        self.heir.before_fork(&mut estate, self.order.mark::<D::Exclusion>());
     }
 
     /// To be called in the parent after a fork.
@@ -53,6 +59,8 @@ impl<D: Door> Registry<D> {
             // SAFETY: held since `before_fork`, which forgot the guard.
             unsafe { shard.unlock() };
         }
+        // SAFETY: as above.
+        unsafe { self.heir.unlock_after_fork() };
     }
 
     /// To be called in the child after a fork.
@@ -62,11 +70,11 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.begin_here(self.order.upcoming::<D::Exclusion>());
+        self.inherited.begin_here(self.order.mark::<D::Exclusion>());
         self.know_process();
-        self.heir.in_child();
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
+        self.heir.in_child(&mut self.heir.lock());
         let mut first = self.shards[0].lock();
         // The drain of a parent's other thread does not go on here: this process has its own, unless
         // that one had already shut the door.
@@ -85,9 +93,21 @@ impl<D: Door> Registry<D> {
         self.inherited.know(process::number());
     }
 
-    /// Whether this process was made past the handlers of a fork.
-    pub(crate) fn is_stranger(&self) -> bool {
-        self.inherited.is_stranger(process::number())
+    /// If this process was made past the handlers of a fork: nothing of what it finds is its own.
+    pub(crate) fn settle_stranger(&self, estate: &mut Estate) {
+        if MODELLED || !self.inherited.is_stranger(process::number()) {
+            return;
+        }
+        let _shards = self.lock_all();
+        self.inherited.begin_here(self.order.mark::<D::Exclusion>());
+        self.know_process();
+        self.heir.renounce(estate);
+    }
+
+    /// Makes this process's own what dead ancestors have left to it.
+    pub(crate) fn inherit(&self, estate: &mut Estate, patient: bool) {
+        let begins = self.heir.inherit(estate, self.inherited.begins(), patient);
+        self.inherited.inherit_from(begins);
     }
 }
 
@@ -115,7 +135,8 @@ pub trait Resident: Door {
     }
 }
 
-/// Has the process call the three above around each fork, for the registry of this door.
+/// Prepares the process for this door: has it call the three above around each fork, and reads what the
+/// environment says.
 ///
 /// It may happen twice (see [`Once`]): then the locks are taken and given back once all the same.
 ///
@@ -142,6 +163,7 @@ pub fn install<D: Resident>() -> std::io::Result<()> {
         }
     }
     D::registry().know_process();
+    ending::read_environment();
     // SAFETY: the three are functions without arguments that live as long as this object file.
     let error = unsafe {
         libc::pthread_atfork(Some(before::<D>), Some(in_parent::<D>), Some(in_child::<D>))

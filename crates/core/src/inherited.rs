@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::process::Witness;
 use crate::sync::{AtomicU32, AtomicU64, constructor, next_thread_number, thread_number};
 
 /// Where the part of the registry begins that this process created itself.
@@ -15,6 +16,7 @@ pub(crate) struct Inherited {
     survivor: AtomicU32,
     /// The number of this process. 0: nobody has asked.
     process: AtomicU32,
+    witness: Witness,
 }
 
 impl Inherited {
@@ -26,6 +28,7 @@ impl Inherited {
                 below_thread: AtomicU32::new(0),
                 survivor: AtomicU32::new(0),
                 process: AtomicU32::new(0),
+                witness: Witness::new(),
             }
         }
     }
@@ -39,9 +42,9 @@ impl Inherited {
         self.survivor.store(thread_number(), Relaxed);
     }
 
-    /// Where this process's own part begins.
-    pub(crate) fn began(&self) -> u64 {
-        self.below_sequence.load(Relaxed)
+    /// Where in the order begins what this process runs at its end.
+    pub(crate) fn begins(&self) -> u64 {
+        self.passed_over.load(Relaxed)
     }
 
     /// From this place on, what there is concerns the drain.
@@ -53,13 +56,14 @@ impl Inherited {
     /// Takes down which process this is.
     pub(crate) fn know(&self, process: i32) {
         self.process.store(process.unsigned_abs(), Relaxed);
+        self.witness.swear();
     }
 
     /// Whether this is another process than the one that was taken down: a child that was made past
     /// all handlers.
     pub(crate) fn is_stranger(&self, process: i32) -> bool {
         let known = self.process.load(Relaxed);
-        known != 0 && known != process.unsigned_abs()
+        known != 0 && (known != process.unsigned_abs() || self.witness.is_foreign())
     }
 
     /// Whether the drain passes over the finalizer with this sequence number, as a parent's.

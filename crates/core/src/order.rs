@@ -65,12 +65,16 @@ impl Order {
         self.next_of_several()
     }
 
-    /// A number greater than all so far, and no greater than the next. To be called under all locks.
-    pub(crate) fn upcoming<X: Exclusion>(&self) -> u64 {
+    /// A number greater than all so far, and no greater than that of the next node. No two marks are
+    /// the same. To be called under all locks.
+    pub(crate) fn mark<X: Exclusion>(&self) -> u64 {
         let Words { counts_for, count } = &*self.0;
         // Relaxed: see `next`.
         if X::BY_HOST || counts_for.load(Relaxed) != CLOCK {
-            return count.load(Relaxed) + 1;
+            let mark = count.load(Relaxed) + 1;
+            // All locks are held, so the thread that counts does not.
+            count.store(mark, Relaxed);
+            return mark;
         }
         // The last may have been read off just now.
         let last = clock_nanoseconds();

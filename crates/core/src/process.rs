@@ -8,9 +8,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicPtr, AtomicU32};
 use std::time::Duration;
 
-use crate::sync::{Deadline, back_off};
+use crate::sync::Deadline;
 
 /// Which process it is, for those who ask later whether it is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,62 +20,78 @@ pub(crate) struct Identity {
     number: i32,
     /// When it started, in ticks since the machine did. 0: not known.
     start: u64,
-    /// In which numbers are counted: containers have one each. 0: not known.
-    namespace: u64,
+    view: View,
+}
+
+/// In which namespaces numbers and times are counted: containers have their own. 0: not known, or
+/// there are none of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct View {
+    processes: u64,
+    times: u64,
 }
 
 /// What `/proc` tells of a process.
 struct Told {
     number: i32,
-    /// Computing, about to, or with its first thread gone: not waiting for what may never come.
+    /// Computing, about to, or on the way to its end: not waiting for what may never come.
     is_busy: bool,
     is_zombie: bool,
     start: u64,
 }
 
-/// How long to wait for one that may be about to end.
+/// How long to wait for one that may be about to end, and how long between two looks.
 const PATIENCE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Which ancestor is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ancestor {
+    Parent,
+    Older,
+}
 
 impl Identity {
     /// Of this process.
     pub(crate) fn own() -> Self {
         let start = tell("self").map_or(0, |told| told.start);
-        Self { number: number(), start, namespace: namespace() }
+        Self { number: number(), start, view: View::own() }
     }
 
-    /// Whether this process, an ancestor of the calling one, is dead. `is_parent`: its parent.
-    ///
-    /// One that forks a daemon calls `_exit` next. A daemon that has little to do may be at its own
-    /// end before that; so one that is just busy is waited for, shortly.
-    pub(crate) fn is_dead_ancestor(&self, is_parent: bool) -> bool {
+    /// Whether this process, an ancestor of the calling one, is dead.
+    pub(crate) fn is_dead(&self, ancestor: Ancestor) -> bool {
+        match ancestor {
+            // This is simple: a child whose parent dies gets another.
+            // SAFETY: it only tells a number.
+            Ancestor::Parent => match unsafe { libc::getppid() } {
+                // One that this process cannot see: in a namespace around its own.
+                0 => false,
+                parent => parent != self.number,
+            },
+            Ancestor::Older => self.is_gone(),
+        }
+    }
+
+    /// The same, with a little patience. Who forks a daemon calls `_exit` next, and a daemon that has
+    /// little to do may be at its own end before that; so one that is just busy is waited for.
+    pub(crate) fn is_dead_or_about_to_be(&self, ancestor: Ancestor) -> bool {
         let deadline = Deadline::after(PATIENCE);
-        let mut round = 0;
         loop {
-            if if is_parent { self.is_dead_parent() } else { self.is_dead() } {
+            // Before the question: what ends between the two is dead then.
+            let told = tell(&self.number.to_string());
+            if self.is_dead(ancestor) {
                 return true;
             }
-            let told = tell(&self.number.to_string());
-            if deadline.passed() || !told.is_some_and(|it| it.is_busy) {
+            if deadline.passed() || told.is_some_and(|it| !it.is_busy) {
                 return false;
             }
-            back_off(round);
-            round += 1;
+            std::thread::sleep(PAUSE);
         }
     }
 
-    /// Of its parent, this is simple: a child whose parent dies gets another.
-    fn is_dead_parent(&self) -> bool {
-        // SAFETY: it only tells a number.
-        match unsafe { libc::getppid() } {
-            // One that this process cannot see: in a namespace around its own.
-            0 => false,
-            parent => parent != self.number,
-        }
-    }
-
-    fn is_dead(&self) -> bool {
+    fn is_gone(&self) -> bool {
         // The numbers must be those that were meant, here and in `/proc`.
-        let known = self.start != 0 && self.namespace != 0 && self.namespace == namespace();
+        let known = self.start != 0 && self.view.processes != 0 && self.view == View::own();
         if !known || tell("self").is_none_or(|told| told.number != number()) {
             return false;
         }
@@ -87,14 +105,18 @@ impl Identity {
     }
 }
 
+impl View {
+    fn own() -> Self {
+        let namespace =
+            |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |it| it.ino());
+        Self { processes: namespace("pid"), times: namespace("time") }
+    }
+}
+
 /// The number of this process.
 pub(crate) fn number() -> i32 {
     // SAFETY: it only tells a number.
     unsafe { libc::getpid() }
-}
-
-fn namespace() -> u64 {
-    fs::metadata("/proc/self/ns/pid").map_or(0, |it| it.ino())
 }
 
 /// Reads `/proc/<process>/stat`.
@@ -113,34 +135,85 @@ fn parse(stat: &str) -> Option<Told> {
     let threads: u64 = field(20)?.parse().ok()?;
     Some(Told {
         number: number.parse().ok()?,
-        is_busy: matches!(field(3)?, "R" | "D" | "Z"),
+        is_busy: matches!(field(3)?, "R" | "D" | "Z" | "X"),
         // The first thread may be gone while others go on: that is no dead process.
         is_zombie: matches!(field(3)?, "Z" | "X") && threads <= 1,
         start: field(22)?.parse().ok()?,
     })
 }
 
+/// A word that a child does not get, however it was made: the system gives it a page of zeros. By this
+/// a process knows that it is not the one it was, also where numbers are the same: the first process
+/// of a container may be a child of the first of another.
+pub(crate) struct Witness(AtomicPtr<AtomicU32>);
+
+impl Witness {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// This is the process.
+    pub(crate) fn swear(&self) {
+        // Relaxed: what is in it is this process's own.
+        if self.0.load(Relaxed).is_null() {
+            self.0.store(page_for_this_process_alone(), Relaxed);
+        }
+        // SAFETY: null, or a page that is never given back.
+        if let Some(word) = unsafe { self.0.load(Relaxed).as_ref() } {
+            word.store(1, Relaxed);
+        }
+    }
+
+    /// Whether this is another process than the one that swore. False if nobody did, or if the system
+    /// does not know such pages. May be called in a signal handler.
+    pub(crate) fn is_foreign(&self) -> bool {
+        // SAFETY: null, or a page that is never given back.
+        let word = unsafe { self.0.load(Relaxed).as_ref() };
+        word.is_some_and(|word| word.load(Relaxed) == 0)
+    }
+}
+
+/// New memory that every child finds empty; null if the system has none.
+fn page_for_this_process_alone() -> *mut AtomicU32 {
+    #[cfg(target_os = "linux")]
+    {
+        let word = map::<AtomicU32>(libc::MAP_PRIVATE);
+        // SAFETY: null, or mapped just now.
+        let failed =
+            unsafe { libc::madvise(word.cast(), size_of::<AtomicU32>(), libc::MADV_WIPEONFORK) };
+        if failed == 0 {
+            return word;
+        }
+        unmap(word);
+    }
+    ptr::null_mut()
+}
+
 /// Puts a value into memory that this process shares with every child that it forks from now on.
-/// Null if there is no room. It is never given back.
+/// Null if there is no room.
 pub(crate) fn share<T>(value: T) -> *mut T {
+    let place = map::<T>(libc::MAP_SHARED);
+    if !place.is_null() {
+        // SAFETY: new memory of that size, and aligned to a page.
+        unsafe { place.write(value) };
+    }
+    place
+}
+
+/// New memory from the system, all zero; null if there is no room.
+fn map<T>(kind: i32) -> *mut T {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: new memory, wherever there is room.
     let memory = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            size_of::<T>(),
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
+        libc::mmap(ptr::null_mut(), size_of::<T>(), access, kind | libc::MAP_ANONYMOUS, -1, 0)
     };
-    if memory == libc::MAP_FAILED {
-        return ptr::null_mut();
-    }
-    let place = memory.cast::<T>();
-    // SAFETY: new memory of that size, and aligned to a page.
-    unsafe { place.write(value) };
-    place
+    if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
+}
+
+/// Gives memory of `map` back; of what is shared, this process's view of it. Nobody uses it then.
+pub(crate) fn unmap<T>(memory: *mut T) {
+    // SAFETY: null, for which it fails, or mapped by `map` with this size.
+    unsafe { libc::munmap(memory.cast(), size_of::<T>()) };
 }
 
 /// How a process ends.
@@ -200,30 +273,38 @@ mod tests {
     #[test]
     fn a_process_is_alive_until_it_is_waited_for_or_dead() {
         let own = Identity::own();
-        assert!(own.start != 0 && own.namespace != 0);
-        assert!(!own.is_dead(), "this one lives");
+        assert!(own.start != 0 && own.view.processes != 0);
+        assert!(!own.is_gone(), "this one lives");
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let number = i32::try_from(child.id()).unwrap();
         let started = |process: &str| tell(process).unwrap().start;
-        let identity =
-            Identity { number, start: started(&number.to_string()), namespace: own.namespace };
-        assert!(!identity.is_dead());
+        let identity = Identity { number, start: started(&number.to_string()), view: own.view };
+        assert!(!identity.is_gone());
         child.kill().unwrap();
         // Until the system has made it one that nobody has waited for; the test waits for no time.
-        while !identity.is_dead() {
+        while !identity.is_gone() {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert!(identity.is_dead(), "gone");
+        assert!(identity.is_gone(), "waited for");
     }
 
     #[test]
     fn a_number_is_not_a_process() {
         let own = Identity::own();
-        assert!(Identity { start: own.start + 1, ..own }.is_dead(), "the number was another's");
-        assert!(!Identity { namespace: 0, ..own }.is_dead(), "not known is alive");
-        assert!(!Identity { namespace: 1, start: 1, ..own }.is_dead(), "counted elsewhere");
-        assert!(!Identity { start: 0, ..own }.is_dead(), "not known is alive");
+        let seen_from = |view: View| Identity { view, ..own };
+        assert!(Identity { start: own.start + 1, ..own }.is_gone(), "the number was another's");
+        // What is not known is alive.
+        assert!(!Identity { start: 0, ..own }.is_gone());
+        let other = Identity { start: own.start + 1, ..own };
+        for view in [
+            View { processes: 0, ..own.view },
+            View { processes: 1, ..own.view },
+            View { times: 1, ..own.view },
+        ] {
+            assert!(!seen_from(view).is_gone());
+            assert!(!Identity { view, ..other }.is_gone(), "counted elsewhere: {view:?}");
+        }
     }
 
     #[test]

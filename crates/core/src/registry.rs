@@ -143,6 +143,11 @@ impl Shard {
         &mut self.lists[place as usize]
     }
 
+    /// Empties a list; what was in it is to be put elsewhere under the same lock.
+    pub(crate) fn take(&mut self, place: Place) -> List {
+        std::mem::replace(self.list(place), List::new(place))
+    }
+
     /// The nodes of all lists.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NonNull<Node>> {
         self.lists.iter().flat_map(List::nodes)
@@ -359,6 +364,22 @@ impl<D: Door> Registry<D> {
         self.inherited.passes_over(unsafe { sequence_of(node) })
     }
 
+    /// Reports that something will never run, as it found the door shut.
+    #[cold]
+    pub fn report_too_late(&self, of: &Description) {
+        self.report(self.running.cause(), of, Problem::TooLate, None);
+    }
+
+    /// Whether the drain has begun to run callbacks.
+    pub(crate) fn has_begun_to_drain(&self) -> bool {
+        self.running.turns() > 0
+    }
+
+    /// How many reports there were: whoever waits for them sees that they go on.
+    pub(crate) fn reports(&self) -> u64 {
+        self.reporter.count()
+    }
+
     /// Reports a failure through the one hook; with how long it took, if it is told when it began.
     pub fn report(
         &self,
@@ -426,7 +447,7 @@ impl<D: Door> Registry<D> {
         if tell {
             // SAFETY: this function's contract.
             let description = unsafe { D::describe(node) };
-            self.report(Cause::Exit, &description, Problem::TooLate, None);
+            self.report_too_late(&description);
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::{self, Debug, Display};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::lock::Lock;
-use crate::sync::{AtomicBool, Moment, constructor};
+use crate::sync::{AtomicBool, AtomicU64, Moment, constructor};
 
 /// What made a finalizer run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +68,7 @@ pub enum Problem<'a> {
     /// The program ends while another thread is still running the callback, or while somebody looks
     /// at it who was to run it after that.
     Unfinished,
-    /// Another thread registered it while the program was ending, too late to be run.
+    /// It was registered, or its object died, when nothing was run any more.
     TooLate,
     /// The end of the program was cut short before its turn came: the time that it was given was
     /// spent, or another signal came.
@@ -84,7 +85,7 @@ impl Display for Problem<'_> {
             Problem::Error(error) => write!(f, "returned an error: {error:?}"),
             Problem::Raised(exception) => write!(f, "raised {exception}"),
             Problem::Unfinished => f.write_str("was not finished when the program ended"),
-            Problem::TooLate => f.write_str("was registered too late to run"),
+            Problem::TooLate => f.write_str("came too late to run"),
             Problem::Skipped => f.write_str("was skipped: the end of the program was cut short"),
         }
     }
@@ -143,17 +144,41 @@ impl Display for Report<'_> {
 
 type Hook = dyn Fn(&Report<'_>) + Send + Sync;
 
+thread_local! {
+    /// Whether this thread is in the hook. Without a destructor, so that it can be read at any time.
+    static REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it exists, this thread is in the hook.
+struct Reporting {
+    before: bool,
+}
+
+impl Reporting {
+    fn begin() -> Self {
+        Self { before: REPORTING.replace(true) }
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        REPORTING.set(self.before);
+    }
+}
+
 /// Where reports go.
 pub(crate) struct Reporter {
     hook: Lock<Option<Arc<Hook>>>,
     /// Whether somebody wants to know how long callbacks take.
     measures: AtomicBool,
+    /// How many reports there were.
+    count: AtomicU64,
 }
 
 impl Reporter {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self { hook: Lock::new(None), measures: AtomicBool::new(false) }
+            Self { hook: Lock::new(None), measures: AtomicBool::new(false), count: AtomicU64::new(0) }
         }
     }
 
@@ -184,7 +209,13 @@ impl Reporter {
         let report = Report { cause, object, function, created, problem, duration };
         // The hook runs without the lock: it may set another one, or fail and be reported on.
         let hook = self.hook.lock().clone();
-        let Some(hook) = hook else { return print(&report) };
+        // Relaxed: whoever waits only wants to see it change.
+        self.count.fetch_add(1, Relaxed);
+        // A hook may use finalizers. When the door is shut, each of those comes too late: to tell it of
+        // that as well would have no end.
+        let endless = REPORTING.get() && matches!(problem, Problem::TooLate);
+        let Some(hook) = hook.filter(|_| !endless) else { return print(&report) };
+        let _reporting = Reporting::begin();
         contain(
             || hook(&report),
             |panic| {
@@ -195,6 +226,10 @@ impl Reporter {
         // The hook may have been replaced meanwhile: then its last reference goes here, and with
         // it a destructor of the user's.
         contain(|| drop(hook), |_| ());
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
     }
 
     pub(crate) fn lock_for_fork(&self) {

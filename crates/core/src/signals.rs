@@ -8,7 +8,8 @@
 //!   doing. When it is over the default action of the signal ends the process, so that its parent
 //!   sees what it would have seen.
 //! - Another signal during the drain cuts it short: what is skipped is reported, and the process ends.
-//!   (What comes together, before the watcher has seen the first, is one: some send two at once.)
+//!   (Some send two at once. What comes shortly after the first, and before a callback has begun, is
+//!   one with it.)
 //!
 //! Handler and watcher share a few words and a semaphore, and no file descriptor: programs that make
 //! themselves daemons close all of those, and a handler that wrote into what was opened next would
@@ -28,10 +29,11 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::ending;
 use crate::fork::Resident;
-use crate::process::{self, End};
+use crate::process::{self, End, Witness};
 use crate::report::Cause;
 use crate::sync::back_off;
 
@@ -50,6 +52,15 @@ static LAST: AtomicI32 = AtomicI32::new(0);
 /// What handled each signal before; 0: its default action.
 static BEFORE: [AtomicUsize; 65] = [const { AtomicUsize::new(0) }; 65];
 
+/// The longest time between two signals that are one.
+const TOGETHER: Duration = Duration::from_millis(500);
+
+/// What callbacks have at the end of a program in main's thread, they have here.
+const STACK: usize = 8 << 20;
+
+/// By which the handler knows a child that was made past all handlers.
+static WITNESS: Witness = Witness::new();
+
 static BELL: Bell = Bell(UnsafeCell::new(MaybeUninit::zeroed()));
 
 /// What the handler wakes the watcher by.
@@ -65,7 +76,7 @@ impl Bell {
 
     /// Makes it anew. While there is no watcher.
     fn begin(&self) {
-        debug_assert_eq!(WATCHED.load(Relaxed), 0, "nobody waits for it, and no handler rings it");
+        debug_assert!(WATCHED.load(Relaxed) < 0, "nobody waits for it, and no handler rings it");
         // SAFETY: its memory, which nobody uses just now.
         let failed = unsafe { libc::sem_init(self.place(), 0, 0) };
         debug_assert_eq!(failed, 0, "there is nothing in it that could fail");
@@ -124,11 +135,25 @@ pub fn check(signal: i32) -> io::Result<()> {
         | libc::SIGTSTP
         | libc::SIGTTIN
         | libc::SIGTTOU => "its default action does not end a program",
-        1..=64 => return Ok(()),
+        _ if action(signal).is_ok() => return Ok(()),
         _ => "there is no such signal",
     };
     let text = format!("lastly: signal {signal} cannot end a program in order: {why}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+/// Whether this signal was taken over, and still leads to an end in order.
+///
+/// # Errors
+///
+/// If there is no such signal.
+pub fn is_taken_over(signal: i32) -> io::Result<bool> {
+    Ok(action(signal)?.sa_sigaction == handler())
+}
+
+fn handler() -> libc::sighandler_t {
+    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = handle;
+    handler as *const () as libc::sighandler_t
 }
 
 /// Has this signal lead to an end in order. What handles it already is called as before.
@@ -139,18 +164,18 @@ pub fn check(signal: i32) -> io::Result<()> {
 pub fn take_over(signal: i32) -> io::Result<()> {
     let before = action(signal)?;
     let index = signal.unsigned_abs() as usize;
-    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = handle;
-    let handler = handler as *const () as usize;
-    if before.sa_sigaction == handler {
+    if before.sa_sigaction == handler() {
         return Ok(());
     }
+    stay_loaded();
     // Release pairs with the Acquire in `handle`. A handler with one argument may be given three.
     BEFORE[index].store(before.sa_sigaction, Release);
     let mut action = before;
-    action.sa_sigaction = handler;
+    action.sa_sigaction = handler();
     action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
     if before.sa_sigaction == libc::SIG_DFL {
-        // Calls that it interrupts go on: nothing in the program is to change before its end.
+        // Calls that it interrupts go on, where the system can have that: little in the program is to
+        // change before its end.
         action.sa_flags |= libc::SA_RESTART;
     }
     // SAFETY: an action to read, whose handler does only what one may do, and nowhere to write to.
@@ -158,6 +183,25 @@ pub fn take_over(signal: i32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Gives a signal its default action back, if it was taken over.
+pub fn give_back(signal: i32) {
+    if is_taken_over(signal).unwrap_or(false) {
+        process::default_action(signal);
+    }
+}
+
+/// The handler and the watcher are code of this object file, which must not be unloaded any more.
+fn stay_loaded() {
+    // SAFETY: all zero is such a description.
+    let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: an address, and a place to write to.
+    if unsafe { libc::dladdr(handler() as *const libc::c_void, &raw mut found) } != 0 {
+        let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+        // SAFETY: a name that lives as long as the object. Of the program itself it finds nothing.
+        unsafe { libc::dlopen(found.dli_fname, flags) };
+    }
 }
 
 /// The handler. Nothing in it allocates, locks, or waits.
@@ -168,7 +212,7 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     let kept = unsafe { errno.read() };
     let before = BEFORE[signal.unsigned_abs() as usize % BEFORE.len()].load(Acquire);
     // Acquire pairs with the Release in `watch`: the bell is there.
-    if WATCHED.load(Acquire) == process::number() {
+    if WATCHED.load(Acquire) == process::number() && !WITNESS.is_foreign() {
         // Relaxed: the semaphore orders them.
         LAST.store(signal, Relaxed);
         ARRIVED.fetch_add(1, Relaxed);
@@ -204,10 +248,11 @@ pub fn arrived() -> Option<i32> {
 ///
 /// If there is no thread to be had.
 pub fn watch<D: Resident>() -> io::Result<()> {
-    if WATCHED.load(Relaxed) == process::number() {
+    // One thread at a time; and the handler rings for nobody meanwhile.
+    if !claim_watch(0) {
         return Ok(());
     }
-    WATCHED.store(0, Relaxed);
+    WITNESS.swear();
     BELL.begin();
     // Relaxed: no handler looks at them while there is no watcher.
     ARRIVED.store(0, Relaxed);
@@ -219,25 +264,50 @@ pub fn watch<D: Resident>() -> io::Result<()> {
     let mask = Mask::block_all();
     let started = builder.spawn(move || watcher::<D>(mask));
     mask.restore();
-    started?;
-    WATCHED.store(process::number(), Release);
-    Ok(())
+    WATCHED.store(if started.is_ok() { process::number() } else { 0 }, Release);
+    started.map(|_| ())
+}
+
+/// For whoever is about to start or to stop the watcher, whose word is to be this: takes it, with the
+/// negative number of this process. False if there is nothing to do. Of another process's, which this one
+/// has only inherited, nothing is left but the word.
+fn claim_watch(from: i32) -> bool {
+    let me = process::number();
+    let mut round = 0;
+    loop {
+        // Acquire pairs with the Release of who had it before.
+        let now = WATCHED.load(Acquire);
+        let foreign = now != 0 && now.abs() != me;
+        if now == from || (foreign && from == 0) {
+            if WATCHED.compare_exchange(now, -me, Acquire, Relaxed).is_ok() {
+                return true;
+            }
+        } else if now == -me {
+            back_off(round);
+            round += 1;
+        } else {
+            return false;
+        }
+    }
 }
 
 /// Has the watcher of this process end, if there is one, and waits until it is gone; for somebody who
 /// is about to fork and may have but one thread. A signal that comes meanwhile is for what handled it
 /// before. Where one has come already, the watcher stays.
 pub fn stop() {
-    if WATCHED.load(Relaxed) != process::number() || arrived().is_some() {
+    // With that, no handler rings for a watcher that is about to go.
+    if arrived().is_some() || !claim_watch(process::number()) {
         return;
     }
-    // First, so that no handler rings for a watcher that is about to go.
-    WATCHED.store(0, Release);
     STOPPING.store(true, Release);
     BELL.ring();
     let mut round = 0;
     // Acquire pairs with the Release in `watcher`: it has gone back to its work.
-    while STOPPING.load(Acquire) && !is_gone(WATCHER.load(Acquire)) {
+    while STOPPING.load(Acquire) {
+        if is_gone(WATCHER.load(Acquire)) {
+            WATCHED.store(0, Release);
+            return;
+        }
         back_off(round);
         round += 1;
     }
@@ -286,11 +356,12 @@ impl Mask {
 fn watcher<D: Resident>(mask: Mask) {
     // SAFETY: it only tells a number.
     WATCHER.store(unsafe { libc::gettid() }, Release);
+    let mut first = None;
     let mut seen = 0;
     loop {
         BELL.wait();
         // Relaxed: the semaphore orders them.
-        let (arrived, last) = (ARRIVED.load(Relaxed), LAST.load(Relaxed));
+        let arrived = ARRIVED.load(Relaxed);
         // Acquire pairs with the Release in `stop`.
         let stopping = STOPPING.load(Acquire);
         if stopping && arrived == 0 {
@@ -303,18 +374,35 @@ fn watcher<D: Resident>(mask: Mask) {
         if arrived == seen {
             continue; // rung once for each of several that were seen together
         }
-        let drain = move || {
-            // What callbacks start must not find all signals blocked.
-            mask.restore();
-            D::signalled(last);
-            // Relaxed: as above. If another has cut the drain, it is that one that ends the process.
-            End::Signal(LAST.load(Relaxed)).now();
-        };
-        let first = seen == 0;
         seen = arrived;
-        let builder = thread::Builder::new().name("lastly-exit".into());
-        if !first || builder.spawn(drain).is_err() {
-            ending::cut::<D>(Cause::Signal, End::Signal(last));
+        match first {
+            None => {
+                first = Some(Instant::now());
+                begin::<D>(mask);
+            }
+            Some(first) if first.elapsed() < TOGETHER && !D::registry().has_begun_to_drain() => {}
+            Some(_) => ending::cut::<D>(Cause::Signal, last()),
         }
     }
+}
+
+/// Begins the end of the program, on a thread of its own, or if there is none, on this one.
+fn begin<D: Resident>(mask: Mask) {
+    let drain = move || {
+        // What callbacks start must not find all signals blocked.
+        mask.restore();
+        D::signalled(LAST.load(Relaxed));
+        // If another has cut the drain, it is that one that ends the process.
+        last().now();
+    };
+    let builder = thread::Builder::new().name("lastly-exit".into()).stack_size(STACK);
+    if builder.spawn(drain).is_err() {
+        drain();
+    }
+}
+
+/// How the process ends now.
+fn last() -> End {
+    // Relaxed: it is one number.
+    End::Signal(LAST.load(Relaxed))
 }

@@ -72,7 +72,7 @@ unsafe impl Door for TestDoor {
     }
 }
 
-const TERMS: Terms = Terms { cause: Cause::Exit, wait: Duration::MAX, budget: None, resume: false };
+const TERMS: Terms = Terms { cause: Cause::Exit, wait: Duration::MAX, budget: None, last: false };
 
 type TestRegistry = LoomArc<Registry<TestDoor>>;
 

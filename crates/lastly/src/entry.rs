@@ -321,7 +321,7 @@ fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
 /// It was registered when the door was shut.
 #[cold]
 pub(crate) fn report_too_late(held: &Held) {
-    REGISTRY.report(Cause::Exit, &describe(held), Problem::TooLate, None);
+    REGISTRY.report_too_late(&describe(held));
 }
 
 pub(crate) fn describe(held: &Held) -> Description {

@@ -70,14 +70,15 @@ pub fn set_wait(wait: Duration) {
 
 /// Sets how long the drain may take, all in all. `None`, as at first: as long as it takes.
 ///
-/// When the time is spent, what is running is [reported](crate::report) as unfinished, what was yet
-/// to run as skipped, and the program goes on to end, with the status it had. If a callback is just
-/// running, which may never return, the process ends there and then, with that status; exit
-/// handlers that were registered before the first finalizer do not run then, and what the C library
-/// holds in buffers is lost.
+/// When the time is spent, what is running is [reported](crate::report) as unfinished, and what was yet
+/// to run as skipped. A callback that is running just then may never return, so **the process ends
+/// there and then**, with the status it had; exit handlers that were registered before the first
+/// finalizer do not run, and what is in buffers is lost. (Other C libraries than glibc do not tell
+/// that status: with them it is 1.) Between two callbacks, the program goes on to end.
 ///
 /// Who runs the program may set this as well, in seconds, and has the last word:
-/// `LASTLY_EXIT_BUDGET=2.5`.
+/// `LASTLY_EXIT_BUDGET=2.5`, as it is when the first finalizer is created. Where the program has more
+/// rights than who runs it, that is not heeded.
 pub fn set_budget(budget: Option<Duration>) {
     let nanoseconds =
         budget.map_or(UNLIMITED, |budget| u64::try_from(budget.as_nanos()).unwrap_or(UNLIMITED));
@@ -135,14 +136,14 @@ mod hooks {
             cause: Cause::Exit,
             wait: Duration::from_nanos(WAIT_NANOSECONDS.load(Relaxed)),
             budget: (budget != UNLIMITED).then(|| Duration::from_nanos(budget)),
-            resume: false,
+            last: false,
         }
     }
 
     fn at_exit(status: i32) {
         this_thread(Collector::expect_no_end);
         // A callback of a drain by hand, or for a signal, may have called `exit`: this goes on with it.
-        let mut terms = Terms { resume: true, ..terms() };
+        let mut terms = Terms { last: true, ..terms() };
         let mut end = End::Status(status);
         if let Some(signal) = signals::arrived() {
             // It is that which ends the program.
@@ -174,31 +175,25 @@ mod hooks {
         }
     }
 
-    /// The exit hook that is told the status; glibc has one.
-    #[cfg(target_env = "gnu")]
+    /// Registers the exit hook with the C library, which runs it early if this object file is unloaded.
+    ///
+    /// As C++ does for its statics, because glibc tells such hooks the exit status; `atexit` does not.
     fn register() -> Result<(), c_int> {
         unsafe extern "C" {
-            fn on_exit(hook: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+            fn __cxa_atexit(
+                hook: extern "C" fn(*mut c_void, c_int),
+                argument: *mut c_void,
+                object: *const c_void,
+            ) -> c_int;
+            static __dso_handle: u8;
         }
-        extern "C" fn hook(status: c_int, _: *mut c_void) {
-            at_exit(status);
+        extern "C" fn hook(_: *mut c_void, status: c_int) {
+            // Other C libraries say nothing here, and then it is anything.
+            at_exit(if cfg!(target_env = "gnu") { status } else { 1 });
         }
-        // SAFETY: the hook is a function of this object file. Should that be unloaded, the C library
-        // runs it before.
-        match unsafe { on_exit(hook, std::ptr::null_mut()) } {
-            0 => Ok(()),
-            error => Err(error),
-        }
-    }
-
-    /// Without it, a program whose budget is spent ends with a failure.
-    #[cfg(not(target_env = "gnu"))]
-    fn register() -> Result<(), c_int> {
-        extern "C" fn hook() {
-            at_exit(1);
-        }
-        // SAFETY: as above.
-        match unsafe { libc::atexit(hook) } {
+        let object = (&raw const __dso_handle).cast();
+        // SAFETY: the hook is a function of this object file, whose handle this is.
+        match unsafe { __cxa_atexit(hook, std::ptr::null_mut(), object) } {
             0 => Ok(()),
             error => Err(error),
         }

@@ -65,7 +65,8 @@
 //! - After a `fork`, a child's exit passes over what it inherited; the parent's exit runs it. If the
 //!   parent ends without that (it forked a daemon and calls `_exit`, or was killed), the child that was
 //!   forked **last** does it at its own end, if the parent has run or given back nothing that is older
-//!   than the child. In any doubt, nobody does. What another thread was running or looking at when the
+//!   than the child. In any doubt, nobody does: also if that fork failed, or the child has become
+//!   another program (as [`Command`](std::process::Command) has it where it cannot use `posix_spawn`). What another thread was running or looking at when the
 //!   fork happened is dead in the child. A `pthread_atfork` handler that uses finalizers itself waits
 //!   for ever.
 //! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at

@@ -26,8 +26,9 @@ pub use lastly_core::{Cause, Problem, Report};
 
 use crate::REGISTRY;
 
-/// Sets the hook that gets the reports. It is called on the thread where the failure happened, and
-/// may use finalizers itself.
+/// Sets the hook that gets the reports. It is called on the thread where the failure happened; for what
+/// is skipped when the end is cut short, on one of lastly's own. It may use finalizers itself; but
+/// that those come too late, when the program has ended, is printed.
 ///
 /// ```
 /// use lastly::{Watched, finalize, report};

@@ -25,10 +25,14 @@
 //!
 //! # Limitations
 //!
-//! - Values on the stacks are not dropped, no other exit handlers run, and what the C library holds
-//!   in buffers is not written: the program dies of a signal.
+//! - Values on the stacks are not dropped, no other exit handlers run, and what is in buffers (of the
+//!   C library, of `print!`, in a `BufWriter`) is not written: the program dies of a signal.
+//! - A few calls that wait (`poll`, `epoll_wait`, `select`, `nanosleep`) return early, as interrupted,
+//!   when a signal comes; the program goes on beside the drain.
 //! - There is one more thread, which waits. A forked child has it too: where it must have but one
 //!   thread (to enter a user namespace, say), fork before `install`.
+//! - Signals that come within half a second of the first, before any callback has begun, count as one
+//!   with it.
 //! - A handler that is installed *after* this replaces it, or, chained, runs beside the drain. Install
 //!   this last.
 //! - As the first process of a container, a program cannot die of these signals: it ends with the
@@ -42,12 +46,12 @@ use lastly_core::signals;
 use crate::entry::RustDoor;
 use crate::exit;
 
-/// Has SIGTERM, SIGINT and SIGHUP end the program in order, and says which of them were taken over:
-/// those that would have ended it.
+/// Has SIGTERM, SIGINT and SIGHUP end the program in order, and says which of them now do: not those
+/// that are ignored, or have a handler.
 ///
 /// # Errors
 ///
-/// If the system refuses, or has no thread left. Nothing is changed then.
+/// If the system refuses, or has no thread left. No signal is taken over then.
 pub fn install() -> io::Result<Vec<i32>> {
     install_for(&signals::USUAL)
 }
@@ -73,17 +77,20 @@ pub fn install_for(signals: &[i32]) -> io::Result<Vec<i32>> {
         signals::check(*signal)?;
     }
     exit::install();
+    signals::watch::<RustDoor>()?;
+    let mut ours = Vec::new();
     let mut taken = Vec::new();
     for signal in signals {
         if signals::is_default(*signal)? {
+            if let Err(error) = signals::take_over(*signal) {
+                taken.into_iter().for_each(signals::give_back);
+                return Err(error);
+            }
             taken.push(*signal);
         }
+        if signals::is_taken_over(*signal)? && !ours.contains(signal) {
+            ours.push(*signal);
+        }
     }
-    if !taken.is_empty() {
-        signals::watch::<RustDoor>()?;
-    }
-    for signal in &taken {
-        signals::take_over(*signal)?;
-    }
-    Ok(taken)
+    Ok(ours)
 }
