@@ -6,6 +6,7 @@ mod demo;
 mod interpreters;
 mod python;
 mod shell;
+mod stress;
 mod test;
 mod venv;
 mod wheels;
@@ -65,6 +66,22 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Let processes create, fork, thread and get signals at random moments, and see that nothing is
+    /// left, and nothing cleaned twice.
+    Stress {
+        /// Where the random numbers begin; by itself, it is another one each time.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How many rounds.
+        #[arg(long, default_value_t = 300)]
+        rounds: u64,
+        /// The number of the first round: to repeat one that has failed.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// Programs in Python, on the CPython that `python3` is.
+        #[arg(long)]
+        python: bool,
+    },
     /// Build the libraries with the oldest Rust that they promise to support (needs it).
     Msrv,
 }
@@ -110,6 +127,10 @@ fn run(command: Command) -> Result<()> {
         Command::Valgrind => checks::valgrind()?.or_complain(),
         Command::Miri => checks::miri()?.or_complain(),
         Command::Fuzz { seconds } => checks::fuzz(seconds)?.or_complain(),
+        Command::Stress { seed, rounds, first, python } => {
+            let actor = if python { stress::python()? } else { vec![] };
+            stress::stress(seed, first, rounds, &actor)
+        }
         Command::Msrv => checks::msrv()?.or_complain(),
     }
 }

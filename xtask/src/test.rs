@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::checks::{self, Checked};
 use crate::shell::{cargo, run};
-use crate::{bench, demo, interpreters, python, wheels};
+use crate::{bench, demo, interpreters, python, stress, wheels};
 
 struct Step {
     name: String,
@@ -66,6 +66,7 @@ fn long_steps() -> Vec<Step> {
     vec![
         Step::new("tests, optimized", || run(&mut cargo(&["test", "--release"]))),
         Step::new("ten million finalizers", ten_million),
+        Step::new("stress", || stress::stress(None, 0, stress::ROUNDS, &[])),
         Step::python("the source distribution, and what is built of it", wheels::wheels),
         Step::python("CPython's own tests, the long ones too", long_suites),
         Step::new("the benchmarks run", || bench::bench(true)),

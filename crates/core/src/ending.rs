@@ -13,7 +13,7 @@
 use std::env;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::thread::{self, Thread};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::drain::Terms;
@@ -22,9 +22,14 @@ use crate::process::{self, End};
 use crate::report::{Cause, print};
 use crate::signals;
 use crate::sync::Deadline;
+use crate::thread;
 
 /// How long to wait for the next report where the process is about to end at once.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Of the engine's own threads; of those that run the program's code it is as large as main's.
+pub(crate) const SMALL_STACK: usize = 256 << 10;
+pub(crate) const LARGE_STACK: usize = 8 << 20;
 
 /// Where the user of a program sets how long its end may take.
 const VARIABLE: &str = "LASTLY_EXIT_BUDGET";
@@ -72,7 +77,6 @@ pub fn drain<D: Resident>(terms: Terms, end: End) {
 /// Sees to it, beside a drain, that the time it is given is kept.
 struct Watch {
     number: u32,
-    thread: Thread,
     process: i32,
     end: End,
 }
@@ -90,10 +94,11 @@ impl Watch {
         // Relaxed: only the uniqueness of what fetch_add returns is needed.
         let number = NUMBERS.fetch_add(1, Relaxed);
         let deadline = Deadline::after(budget);
+        // If the drain is over before, nobody wakes it: it finds that out when it wakes by itself.
         let watch = move || {
-            wait_until(deadline, number);
-            if is_watched_by(number) {
-                wait_until(Deadline::after(D::interrupt()), number);
+            deadline.left().into_iter().for_each(sleep);
+            if WATCHING.load(SeqCst) == number {
+                sleep(D::interrupt());
                 if turn(number, CUT) {
                     cut::<D>(cause, end);
                 }
@@ -103,8 +108,8 @@ impl Watch {
         if WATCHING.load(SeqCst) != CUT {
             WATCHING.store(number, SeqCst);
         }
-        let thread = thread::Builder::new().name("lastly-budget".into()).spawn(watch).ok()?;
-        Some(Self { number, thread: thread.thread().clone(), process: process::number(), end })
+        thread::start(c"lastly-budget", SMALL_STACK, watch).ok()?;
+        Some(Self { number, process: process::number(), end })
     }
 
     /// The drain is over. If the watch has decided otherwise, it ends the process.
@@ -120,12 +125,7 @@ impl Watch {
                 D::wait(round);
             }
         }
-        self.thread.unpark();
     }
-}
-
-fn is_watched_by(number: u32) -> bool {
-    WATCHING.load(SeqCst) == number
 }
 
 /// Whether it is this call that says what becomes of the drain under this watch.
@@ -133,27 +133,16 @@ fn turn(number: u32, to: u32) -> bool {
     WATCHING.compare_exchange(number, to, SeqCst, SeqCst).is_ok()
 }
 
-/// ... or until this watch is over.
-fn wait_until(deadline: Deadline, number: u32) {
-    while let Some(left) = deadline.left().filter(|left| !left.is_zero()) {
-        if !is_watched_by(number) {
-            return;
-        }
-        thread::park_timeout(left);
-    }
-}
-
 /// Cuts the end of the program short, and ends the process: like this, or by the signal that has come.
 pub fn cut<D: Resident>(cause: Cause, end: End) -> ! {
     static DONE: AtomicBool = AtomicBool::new(false);
-    let caller = thread::current();
     let report = move || {
         D::cut(cause);
         DONE.store(true, Release);
-        caller.unpark();
     };
-    let builder = thread::Builder::new().name("lastly-report".into());
-    if builder.spawn(report).is_err() || !wait_for_reports::<D>(&DONE) {
+    // The hook is the program's, so it gets the stack of a thread of the program's.
+    let started = thread::start(c"lastly-report", LARGE_STACK, report).is_ok();
+    if !started || !wait_for_reports::<D>(&DONE) {
         complain();
     }
     signals::arrived().map_or(end, End::Signal).now()
@@ -169,11 +158,10 @@ fn wait_for_reports<D: Resident>(done: &AtomicBool) -> bool {
         if reports != seen {
             (seen, patience_ends) = (reports, Instant::now() + PATIENCE);
         }
-        let left = patience_ends.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if Instant::now() > patience_ends {
             return false;
         }
-        thread::park_timeout(left);
+        sleep(Duration::from_millis(1));
     }
     true
 }

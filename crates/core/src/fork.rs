@@ -76,12 +76,11 @@ impl<D: Door> Registry<D> {
         unsafe { self.after_fork_in_parent() };
         self.heir.in_child(&mut self.heir.lock());
         let mut first = self.shards[0].lock();
-        // The drain of a parent's other thread does not go on here: this process has its own, unless
-        // that one had already shut the door.
+        // The drain of a parent's other thread does not go on here: this process has its own.
         let me = thread_number();
         match first.phase {
             Phase::Draining { thread } if thread != me => first.phase = Phase::Open,
-            Phase::Closing { thread, .. } if thread != me => first.phase = Phase::Shut,
+            Phase::Closing { thread, .. } if thread != me => first.phase = Phase::Open,
             _ => {}
         }
     }

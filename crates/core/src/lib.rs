@@ -41,6 +41,7 @@ pub mod signals;
 mod state;
 #[doc(hidden)]
 pub mod sync;
+mod thread;
 
 #[cfg(not(unix))]
 compile_error!("lastly needs processes, signals and exit hooks as Unix has them");

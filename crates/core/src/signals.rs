@@ -28,14 +28,14 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ending;
+use crate::ending::{self, LARGE_STACK, SMALL_STACK};
 use crate::fork::Resident;
 use crate::process::{self, End, Witness};
 use crate::report::Cause;
 use crate::sync::back_off;
+use crate::thread;
 
 /// What most programs want: the signals that ask a program to end.
 pub const USUAL: [i32; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
@@ -54,9 +54,6 @@ static BEFORE: [AtomicUsize; 65] = [const { AtomicUsize::new(0) }; 65];
 
 /// The longest time between two signals that are one.
 const TOGETHER: Duration = Duration::from_millis(500);
-
-/// What callbacks have at the end of a program in main's thread, they have here.
-const STACK: usize = 8 << 20;
 
 /// By which the handler knows a child that was made past all handlers.
 static WITNESS: Witness = Witness::new();
@@ -172,7 +169,9 @@ pub fn take_over(signal: i32) -> io::Result<()> {
     BEFORE[index].store(before.sa_sigaction, Release);
     let mut action = before;
     action.sa_sigaction = handler();
-    action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // Not on an alternate stack, if it was not: when a thread exits, the standard library takes main's
+    // away under it.
+    action.sa_flags |= libc::SA_SIGINFO;
     if before.sa_sigaction == libc::SIG_DFL {
         // Calls that it interrupts go on, where the system can have that: little in the program is to
         // change before its end.
@@ -258,14 +257,11 @@ pub fn watch<D: Resident>() -> io::Result<()> {
     ARRIVED.store(0, Relaxed);
     WATCHER.store(0, Relaxed);
     STOPPING.store(false, Relaxed);
-    // With a stack of its own choice: to ask the environment for one would take a lock, that a thread
-    // may have held which does not exist in this forked child.
-    let builder = thread::Builder::new().name("lastly-signals".into()).stack_size(256 << 10);
     let mask = Mask::block_all();
-    let started = builder.spawn(move || watcher::<D>(mask));
+    let started = thread::start(c"lastly-signals", SMALL_STACK, move || watcher::<D>(mask));
     mask.restore();
     WATCHED.store(if started.is_ok() { process::number() } else { 0 }, Release);
-    started.map(|_| ())
+    started
 }
 
 /// For whoever is about to start or to stop the watcher, whose word is to be this: takes it, with the
@@ -395,8 +391,7 @@ fn begin<D: Resident>(mask: Mask) {
         // If another has cut the drain, it is that one that ends the process.
         last().now();
     };
-    let builder = thread::Builder::new().name("lastly-exit".into()).stack_size(STACK);
-    if builder.spawn(drain).is_err() {
+    if thread::start(c"lastly-exit", LARGE_STACK, drain).is_err() {
         drain();
     }
 }

@@ -11,10 +11,15 @@ pub(crate) struct History<'a> {
     pub(crate) resources: BTreeMap<&'a str, Resource<'a>>,
     /// By the child: also those that have not happened, as the parent died before.
     pub(crate) forks: BTreeMap<&'a str, Fork<'a>>,
+    /// Those that ended and had not said that they began.
+    pub(crate) unbegun: Vec<(i32, Status)>,
 }
 
 pub(crate) struct Process<'a> {
     pub(crate) number: i32,
+    pub(crate) began: usize,
+    /// Nothing that it registers will ever run: it was forked when its parent was through its end.
+    pub(crate) is_shut: bool,
     /// Whether signals end it in order: `taken`, `perhaps`, `not`. At first; and since when.
     pub(crate) signals_at_first: &'a str,
     pub(crate) installing: Option<usize>,
@@ -63,6 +68,9 @@ pub(crate) struct Resource<'a> {
     pub(crate) created: usize,
     pub(crate) registered: Option<Registered>,
     pub(crate) hangs: bool,
+    /// The end of the program may be told to pass over it.
+    pub(crate) unwanted: bool,
+    /// It was told.
     pub(crate) off: Option<usize>,
     pub(crate) acts: Vec<Act<'a>>,
     pub(crate) runs: Vec<Run<'a>>,
@@ -111,9 +119,11 @@ impl<'a> History<'a> {
 
     fn of_process(&mut self, at: usize, words: &[&'a str]) -> Option<()> {
         match *words {
-            ["began", path, number, _, signals_at_first, budget] => {
+            ["began", path, number, _, signals_at_first, budget, door] => {
                 let process = Process {
                     number: number.parse().ok()?,
+                    began: at,
+                    is_shut: door == "shut",
                     signals_at_first,
                     installing: None,
                     installed: None,
@@ -150,9 +160,12 @@ impl<'a> History<'a> {
             }
             ["ended", number, status] => {
                 let number = number.parse().ok()?;
+                let status = Status::parse(status)?;
                 let mut processes = self.processes.values_mut();
-                let one = processes.find(|it| it.number == number && it.ended.is_none())?;
-                one.ended = Some((at, Status::parse(status)?));
+                match processes.find(|it| it.number == number && it.ended.is_none()) {
+                    Some(one) => one.ended = Some((at, status)),
+                    None => self.unbegun.push((number, status)),
+                }
             }
             ["reported", path, problem] => {
                 self.processes.get_mut(path)?.reports.count(problem);
@@ -174,6 +187,7 @@ impl<'a> History<'a> {
                 resource.registered = Some(Registered { at, in_drain: when == "drain" });
             }
             ["hangs", _] => resource.hangs = true,
+            ["unwanted", _] => resource.unwanted = true,
             ["off", _] => resource.off = Some(at),
             ["begin", _, process, what] => {
                 resource.acts.push(Act { process, what, begin: at, end: None, won: false });
@@ -181,9 +195,8 @@ impl<'a> History<'a> {
             ["end", _, process, what, result] => {
                 // Of two that are alike and go on at once it does not matter which ends.
                 let mut acts = resource.acts.iter_mut();
-                let act = acts.find(|it| {
-                    it.process == process && it.what == what && it.end.is_none()
-                })?;
+                let act =
+                    acts.find(|it| it.process == process && it.what == what && it.end.is_none())?;
                 act.end = Some(at);
                 act.won = result == "won";
             }
@@ -198,6 +211,19 @@ impl<'a> History<'a> {
             _ => return None,
         }
         Some(())
+    }
+}
+
+impl Resource<'_> {
+    /// Whether this process may have given it back: also a detach that meets a look is done.
+    pub(crate) fn may_be_given_back(&self, process: &str) -> bool {
+        let of = |what: &'static str| {
+            self.acts.iter().filter(move |it| it.process == process && it.what == what)
+        };
+        let meets = |act: &Act<'_>, look: &Act<'_>| {
+            act.end.is_none_or(|end| look.begin < end) && look.end.is_none_or(|end| act.begin < end)
+        };
+        of("detach").any(|it| it.won || it.end.is_none() || of("peek").any(|look| meets(it, look)))
     }
 }
 
@@ -217,7 +243,7 @@ impl Reports {
         for line in stderr.lines().filter_map(|line| line.strip_prefix("lastly: ")) {
             if line.contains("was skipped: the end of the program was cut short") {
                 self.skipped += 1;
-            } else if line.contains("was registered too late to run") {
+            } else if line.contains("came too late to run") {
                 self.late += 1;
             } else if line.contains("was not finished when the program ended") {
                 self.unfinished += 1;

@@ -5,14 +5,16 @@
 //! the middle of a line; so each begins anew, and one that has come to its end says so by its last word.
 //!
 //! ```text
-//! began P PID START SIGNALS BUDGET   a process; SIGNALS: taken, perhaps or not; BUDGET: budget or none
+//! began P PID START SIGNALS BUDGET DOOR   a process. SIGNALS: taken, perhaps or not; BUDGET: budget
+//!                                    or none; DOOR: open or shut
 //! forking P C, forked P C            before and after the fork of C
 //! installing P, installed P          signals that end it in order
 //! signal P NUMBER DEAD               about to be sent; by itself: DEAD ancestors, nearest first; or -
 //! ending P WAY STATUS DEAD           about to end; STATUS: 0, 1, …; a signal: s9
 //! ended PID STATUS                   it has been waited for
 //! created R P, registered R P WHEN   before and after the registration; WHEN: drain or now
-//! hangs R, off R                     its callback never returns; it is not to run at exit
+//! hangs R                            its callback never returns
+//! unwanted R, off R                  it is about to be, and is, left out at exit
 //! begin R P ACT, end R P ACT RESULT  call, drop, detach, peek; RESULT: won or lost
 //! running R P CAUSE OWNER PLACE      the callback; OWNER: own, dead or alive; PLACE: there or gone
 //! done R P
@@ -46,7 +48,7 @@ pub(crate) fn open(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn note(line: Arguments<'_>) {
+pub(crate) fn append(line: Arguments<'_>) {
     let line = format!("\n{line}{WHOLE}");
     let written = FILE.get().expect("open").write(line.as_bytes());
     assert_eq!(written.ok(), Some(line.len()), "a ledger takes every line whole");
@@ -55,7 +57,7 @@ pub(crate) fn note(line: Arguments<'_>) {
 /// Writes a line into the ledger.
 macro_rules! note {
     ($($line:tt)*) => {
-        $crate::ledger::note(format_args!($($line)*))
+        $crate::ledger::append(format_args!($($line)*))
     };
 }
 pub(crate) use note;

@@ -1,9 +1,11 @@
 //! What the stress run asks of the system, and the standard library has not.
 
+use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 
@@ -47,6 +49,35 @@ pub(crate) fn fork() -> i32 {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork: {}", io::Error::last_os_error());
     child
+}
+
+/// A thread past the standard library, which takes a lock where its own threads begin and end: a child
+/// that is forked just then could start no thread any more, nor exit.
+pub(crate) struct Thread(libc::pthread_t);
+
+impl Thread {
+    pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Self {
+        extern "C" fn begin(work: *mut c_void) -> *mut c_void {
+            // SAFETY: made by `into_raw` below, for this one call.
+            let work = unsafe { Box::from_raw(work.cast::<Box<dyn FnOnce() + Send>>()) };
+            // A panic of a callback that it calls, which must not get out of here.
+            _ = catch_unwind(AssertUnwindSafe(work));
+            ptr::null_mut()
+        }
+        let work: Box<Box<dyn FnOnce() + Send>> = Box::new(Box::new(work));
+        let mut thread = MaybeUninit::uninit();
+        let work = Box::into_raw(work).cast();
+        // SAFETY: room for a thread, and what it begins with, which is its own.
+        let error = unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), begin, work) };
+        assert_eq!(error, 0, "pthread_create: {}", io::Error::from_raw_os_error(error));
+        // SAFETY: written, as there was no error.
+        Self(unsafe { thread.assume_init() })
+    }
+
+    pub(crate) fn join(self) {
+        // SAFETY: it is joined once, and was not detached.
+        unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
+    }
 }
 
 /// Ends this process without a word.

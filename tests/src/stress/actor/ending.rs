@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::process::current;
 use crate::ledger::note;
 use crate::random::Random;
-use crate::system;
+use crate::system::{self, Thread};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
@@ -71,7 +71,7 @@ pub(super) fn end(random: &mut Random, is_main_thread: bool) -> ExitCode {
         }
         Way::Exit => exit(status),
         Way::ExitElsewhere => {
-            thread::spawn(move || exit(status));
+            Thread::spawn(move || exit(status));
             hang()
         }
         Way::Panic => {

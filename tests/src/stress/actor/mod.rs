@@ -11,14 +11,14 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
-use lastly::{Problem, Watched, report};
+use lastly::Watched;
 
 use process::{Process, ROUND, Round, current, fork, round};
 use resource::{Object, Objects, a_handle, act_on, kill_sent};
 
 use crate::ledger::{self, note};
 use crate::random::Random;
-use crate::system;
+use crate::system::{self, Thread};
 
 /// What a process does first.
 pub(crate) fn main(folder: PathBuf, seed: u64) -> ExitCode {
@@ -101,15 +101,7 @@ impl Actor {
     /// How the program is set up, for all its processes.
     fn set_up(&mut self) {
         if self.random.percent(50) {
-            report::set_hook(|report| {
-                let problem = match report.problem {
-                    Problem::Skipped => "skipped",
-                    Problem::TooLate => "late",
-                    Problem::Unfinished => "unfinished",
-                    _ => "failed",
-                };
-                note!("reported {} {problem}", current().path);
-            });
+            current().take_reports();
         }
         if self.random.percent(40) {
             current().take_signals();
@@ -164,11 +156,7 @@ impl Actor {
                 self.fork();
             }
             Step::Daemonize => self.daemonize(),
-            Step::ForkAndExec => {
-                if self.fork() == Some(0) {
-                    ending::exec();
-                }
-            }
+            Step::ForkAndExec => self.fork_and_exec(),
             Step::TakeSignals => here.take_signals(),
             // Sent to all threads: another may be the one that takes it.
             Step::Signal => here.send_itself(ending::a_signal(&mut self.random)),
@@ -220,9 +208,9 @@ impl Actor {
             sent.into_iter().for_each(kill_sent);
             _ = Actor::new(&name, false).live();
         };
-        let thread = thread::spawn(thread);
+        let thread = Thread::spawn(thread);
         if self.random.percent(20) {
-            _ = thread.join();
+            thread.join();
         }
     }
 
@@ -235,6 +223,12 @@ impl Actor {
             ending::wait_until(|| system::has_ended(child));
         }
         Some(child)
+    }
+
+    fn fork_and_exec(&mut self) {
+        if self.fork() == Some(0) {
+            ending::exec();
+        }
     }
 
     fn be_reborn(&mut self) {

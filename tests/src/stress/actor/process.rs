@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
 use std::sync::{Mutex, OnceLock};
 
-use lastly::Finalizer;
+use lastly::report::{self, Problem};
+use lastly::{Finalizer, Watched, finalize};
 
 use crate::ledger::{note, stderr_of};
 use crate::system::{self, Identity};
@@ -41,6 +42,7 @@ pub(crate) struct Process {
     pub(crate) may_exit: bool,
     /// Whether the time of its end is bounded.
     pub(crate) has_budget: AtomicBool,
+    takes_reports: AtomicBool,
     signals: AtomicU8,
     ending: AtomicBool,
     resources: AtomicU32,
@@ -72,13 +74,17 @@ impl Process {
         let identity = Identity::own();
         let Identity { number, start } = identity;
         let budget = if has_budget { "budget" } else { "none" };
-        note!("began {path} {number} {start} {} {budget}", SIGNALS[usize::from(signals)]);
+        let signals_at_first = SIGNALS[usize::from(signals)];
+        let takes_reports = parent.is_some_and(|it| it.takes_reports.load(SeqCst));
+        let door = if is_door_open(takes_reports) { "open" } else { "shut" };
+        note!("began {path} {number} {start} {signals_at_first} {budget} {door}");
         let process = Self {
             path,
             identity,
             ancestors,
             may_exit,
             has_budget: has_budget.into(),
+            takes_reports: takes_reports.into(),
             signals: signals.into(),
             ending: false.into(),
             resources: 0.into(),
@@ -120,6 +126,12 @@ impl Process {
         !self.ending.swap(true, SeqCst)
     }
 
+    /// Has reports go into the ledger. If not, they go where all go by default.
+    pub(crate) fn take_reports(&self) {
+        self.takes_reports.store(true, SeqCst);
+        take_reports();
+    }
+
     /// Has signals end it in order.
     pub(crate) fn take_signals(&self) {
         if self.signals.compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
@@ -128,6 +140,10 @@ impl Process {
             note!("installed {}", self.path);
             self.signals.store(2, SeqCst);
         }
+    }
+
+    pub(crate) fn takes_no_signals(&self) -> bool {
+        self.signals.load(SeqCst) == 0
     }
 
     pub(crate) fn has_taken_signals(&self) -> bool {
@@ -139,6 +155,32 @@ impl Process {
         note!("signal {} {signal} {}", self.path, self.dead_ancestors());
         system::send(self.identity.number, signal);
     }
+}
+
+/// Whether anything that this new process registers will ever run.
+fn is_door_open(takes_reports: bool) -> bool {
+    // What is reported of this is nobody's.
+    report::set_hook(|_| ());
+    let is_open = finalize(&Watched::new(0), |()| (), ()).call().is_some();
+    if takes_reports {
+        take_reports()
+    } else {
+        report::reset_hook()
+    }
+    is_open
+}
+
+/// Has reports go into the ledger.
+fn take_reports() {
+    report::set_hook(|report| {
+        let problem = match report.problem {
+            Problem::Skipped => "skipped",
+            Problem::TooLate => "late",
+            Problem::Unfinished => "unfinished",
+            _ => "failed",
+        };
+        note!("reported {} {problem}", current().path);
+    });
 }
 
 /// Forks, if the round may have one more process. The child's number; 0 in the child.

@@ -13,7 +13,7 @@ use super::ending;
 use super::process::{Handle, current, fork, round};
 use crate::ledger::note;
 use crate::random::Random;
-use crate::system::{self, Identity};
+use crate::system::Identity;
 
 /// What a callback does beside removing its directory.
 #[derive(Clone, Copy, PartialEq)]
@@ -43,6 +43,8 @@ type Clean = fn(Task) -> Result<(), &'static str>;
 thread_local! {
     /// Why callbacks that run on this thread do, if not in a drain.
     static CAUSE: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// How many callbacks are running on this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Does this, as the cause of what runs meanwhile.
@@ -75,19 +77,30 @@ fn clean(task: Task) -> Result<(), &'static str> {
     let is_there = if place.is_dir() { "there" } else { "gone" };
     let cause = CAUSE.get().unwrap_or("drain");
     note!("running {name} {} {cause} {owner} {is_there}", here.path);
+    DEPTH.set(DEPTH.get() + 1);
     as_cause(cause, || {
         do_also(also, &name);
         // What a copy of its object has removed is gone: the ledger says so.
         _ = fs::remove_dir(place);
         note!("done {name} {}", here.path);
+        DEPTH.set(DEPTH.get() - 1);
         match also {
             Also::Fail => Err("no luck"),
             Also::Panic => panic!("no luck"),
-            // Where that has an end in order, and is no `exit` inside an `exit`.
-            Also::Exit if here.may_exit && here.begin_to_end() => ending::exit(6),
+            Also::Exit if may_exit() => {
+                CAUSE.set(None);
+                ending::exit(6)
+            }
             _ => Ok(()),
         }
     })
+}
+
+/// Whether a callback that is through may end the process. Not if that cuts another callback short, or
+/// another thread's drain would wait for this one; and there is no `exit` inside an `exit`.
+fn may_exit() -> bool {
+    let here = current();
+    DEPTH.get() == 0 && here.takes_no_signals() && here.may_exit && here.begin_to_end()
 }
 
 fn do_also(also: Also, name: &str) {
@@ -103,12 +116,7 @@ fn do_also(also: Also, name: &str) {
                 act_on(&name, "call", || handle.call().is_some());
             }
         }
-        Also::Fork => {
-            if fork() == Some(0) {
-                note!("ending {} _exit 0 -", current().path);
-                system::end_at_once(0);
-            }
-        }
+        Also::Fork => fork_and_end(),
         Also::Hang => loop {
             // Another signal ends that, or the budget.
             if here.has_taken_signals() {
@@ -117,6 +125,13 @@ fn do_also(also: Also, name: &str) {
             thread::sleep(Duration::from_millis(20));
         },
         _ => {}
+    }
+}
+
+/// The child of a callback must not get out of it.
+fn fork_and_end() {
+    if fork() == Some(0) {
+        ending::at_once(0);
     }
 }
 
@@ -170,8 +185,14 @@ impl Object {
             (1, Also::Exit),
         ]);
         let kind = random.below(5);
-        let object = Self::create_with(also, kind);
-        if random.percent(8) {
+        let is_off = random.percent(8);
+        let name = current().name_resource();
+        if is_off {
+            // Before it is there: who is killed between the two had meant to.
+            note!("unwanted {name}");
+        }
+        let object = Self::create_with(name, also, kind);
+        if is_off {
             object.handle.set_at_exit(false);
             note!("off {}", object.name);
         }
@@ -180,12 +201,11 @@ impl Object {
 
     /// One whose callback never returns. To be left to the end of a program that can bear it.
     pub(crate) fn create_hanging() -> Self {
-        Self::create_with(Also::Hang, 0)
+        Self::create_with(current().name_resource(), Also::Hang, 0)
     }
 
-    fn create_with(also: Also, kind: usize) -> Self {
+    fn create_with(name: String, also: Also, kind: usize) -> Self {
         let here = current();
-        let name = here.name_resource();
         fs::create_dir(place_of(&name)).expect("a new name");
         if also == Also::Hang {
             note!("hangs {name}");

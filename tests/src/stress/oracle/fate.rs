@@ -22,9 +22,17 @@ const IN_ORDER: [&str; 4] = ["return", "exit", "panic", "drain"];
 impl Fate {
     pub(super) fn of(process: &Process<'_>) -> Self {
         let Some((_, status)) = process.ended else { return Fate::Wrong };
+        if process.is_shut && !matches!(Self::of_open(process, status), Fate::Wrong) {
+            return Fate::Torn;
+        }
+        Self::of_open(process, status)
+    }
+
+    fn of_open(process: &Process<'_>, status: Status) -> Self {
         let ending = process.ending.as_ref();
         let in_order = ending.is_some_and(|it| IN_ORDER.contains(&it.way));
-        let asked: Vec<_> = process.signals.iter().filter(|it| it.number != libc::SIGKILL).collect();
+        let asked: Vec<_> =
+            process.signals.iter().filter(|it| it.number != libc::SIGKILL).collect();
         let all_taken = asked.iter().all(|it| process.is_taken(it) == Some(true));
         let none_taken = asked.iter().all(|it| process.is_taken(it) == Some(false));
         // A drain by hand that is cut short is a failure.

@@ -67,7 +67,18 @@ macro_rules! tally {
     };
 }
 
-tally!(processes, signals, resources, called, died, drained, inherited, due_to_heirs, reported, left);
+tally!(
+    processes,
+    signals,
+    resources,
+    called,
+    died,
+    drained,
+    inherited,
+    due_to_heirs,
+    reported,
+    left
+);
 
 impl<'a> Trial<'a> {
     pub(crate) fn new(history: History<'a>, left: BTreeSet<String>) -> Self {
@@ -77,6 +88,7 @@ impl<'a> Trial<'a> {
 
     pub(crate) fn judge(mut self) -> Verdict {
         self.check_endings();
+        self.check_doors();
         self.check_reports();
         self.check_ends_in_order();
         let resources = std::mem::take(&mut self.history.resources);

@@ -7,15 +7,35 @@ use crate::history::{Act, Fork, Process, Resource, Run};
 impl<'a> Trial<'a> {
     pub(super) fn check_endings(&mut self) {
         let mut wrongs = vec![];
+        for (number, status) in &self.history.unbegun {
+            wrongs
+                .push(format!("process {number} ended: {status}; it had not got out of its fork"));
+        }
         for (path, process) in &self.history.processes {
             if self.fates[path] == Fate::Wrong {
                 let Process { ending, ended, signals, .. } = process;
                 let ended = ended.map_or("it did not".to_owned(), |it| it.1.to_string());
-                let meant = ending.as_ref().map_or("not to".to_owned(), |it| {
-                    format!("by {}, with {}", it.way, it.status)
-                });
+                let meant = ending
+                    .as_ref()
+                    .map_or("not to".to_owned(), |it| format!("by {}, with {}", it.way, it.status));
                 let sent: Vec<_> = signals.iter().map(|it| it.number).collect();
                 wrongs.push(format!("{path} ended: {ended}; was {meant}; got signals {sent:?}"));
+            }
+        }
+        wrongs.into_iter().for_each(|it| self.complain(it));
+    }
+
+    /// A door is shut from the beginning only where that of the parent was, or was about to be.
+    pub(super) fn check_doors(&mut self) {
+        let mut wrongs = vec![];
+        for (path, _) in self.history.processes.iter().filter(|(_, it)| it.is_shut) {
+            let parent = self.history.forks.get(path).map(|it| it.parent);
+            let may_be = parent.is_some_and(|parent| {
+                let began = self.history.processes[path].began;
+                self.history.processes[parent].is_shut || self.quiet_until(parent) < began
+            });
+            if !may_be {
+                wrongs.push(format!("{path} began with a door that was shut"));
             }
         }
         wrongs.into_iter().for_each(|it| self.complain(it));
@@ -57,16 +77,21 @@ impl<'a> Trial<'a> {
             let is_due = |it: &Resource<'_>| {
                 let in_time =
                     it.registered.is_some_and(|it| it.at < since || (it.in_drain && !cut));
-                let given_back = |act: &Act<'_>| {
-                    act.what == "detach" && (act.won || act.end.is_none())
-                };
-                in_time && it.off.is_none() && !it.acts.iter().any(given_back)
+                in_time && !it.unwanted && !it.may_be_given_back(path)
             };
             let done = |it: &Resource<'_>| {
                 it.runs.iter().any(|run| run.process == *path && run.done.is_some())
             };
-            let left: Vec<_> =
-                own.filter(|(_, it)| is_due(it) && !done(it)).map(|(name, _)| *name).collect();
+            // Where it is cut short: who asks for one meanwhile is told that it is over, and then
+            // it may be reported no more.
+            let asked_for = |it: &Resource<'_>| {
+                let acts = it.acts.iter().filter(|act| act.process == *path);
+                cut && acts.into_iter().any(|act| act.end.is_none_or(|end| end > since))
+            };
+            let left: Vec<_> = own
+                .filter(|(_, it)| is_due(it) && !done(it) && !asked_for(it))
+                .map(|(name, _)| *name)
+                .collect();
             let reported = process.reports.skipped + process.reports.unfinished;
             let told = cut && (left.len() <= reported || process.reports.incomplete);
             if !left.is_empty() && !told {
@@ -94,9 +119,10 @@ impl<'a> Trial<'a> {
     }
 
     pub(super) fn check_drains(&mut self, name: &str, resource: &Resource<'a>) {
-        let given_back = resource.acts.iter().any(|it| {
-            it.process == resource.owner && it.what == "detach" && it.won
-        });
+        let given_back = resource
+            .acts
+            .iter()
+            .any(|it| it.process == resource.owner && it.what == "detach" && it.won);
         for run in resource.runs.iter().filter(|run| run.cause == "drain") {
             let drainer = run.process;
             if given_back {
@@ -123,11 +149,14 @@ impl<'a> Trial<'a> {
     pub(super) fn check_acts(&mut self, name: &str, resource: &Resource<'a>) {
         let owner = resource.owner;
         let own: Vec<_> = resource.acts.iter().filter(|it| it.process == owner).collect();
-        let given_back = own.iter().any(|it| it.what == "detach" && it.won);
         let is_due = own.iter().any(|it| matches!(it.what, "call" | "drop"));
         let ends: Option<Vec<usize>> = own.iter().map(|it| it.end).collect();
         let Some(last) = ends.and_then(|ends| ends.into_iter().max()) else { return };
-        if given_back || !is_due || last > self.quiet_until(owner) {
+        if resource.may_be_given_back(owner)
+            || !is_due
+            || self.history.processes[owner].is_shut
+            || last > self.quiet_until(owner)
+        {
             return;
         }
         let done = resource.runs.iter().any(|it| it.process == owner && it.done.is_some());
@@ -182,9 +211,8 @@ impl<'a> Trial<'a> {
         for (name, resource) in &self.history.resources {
             for run in resource.runs.iter().filter(|it| it.cause == "drain") {
                 let forks = self.forks_down(resource.owner, run.process);
-                let mut reasons = forks.iter().filter_map(|(child, fork)| {
-                    self.why_not_heir(child, fork)
-                });
+                let mut reasons =
+                    forks.iter().filter_map(|(child, fork)| self.why_not_heir(child, fork));
                 if let Some(why) = reasons.next() {
                     wrongs.push(format!("{name} was cleaned by {}, but {why}", run.process));
                 }
@@ -216,8 +244,14 @@ impl<'a> Trial<'a> {
         }
         for (name, resource) in &self.history.resources {
             let is_older = resource.registered.is_some_and(|it| it.at < fork.begin);
+            // An act on what is dead claims nothing.
+            let ran = |act: &Act<'_>| {
+                let runs = resource.runs.iter().filter(|it| it.process == parent);
+                runs.filter(|it| it.cause == act.what).any(|it| it.begin > act.begin)
+            };
             let claims = |act: &Act<'_>| {
-                act.process == parent && act.begin > end && act.what != "peek" && act.won
+                let took = act.what == "detach" && act.won;
+                act.process == parent && act.begin > end && (took || ran(act))
             };
             if is_older && resource.acts.iter().any(claims) {
                 return Some(format!("{parent} has claimed {name} after the fork of {child}"));
@@ -232,7 +266,7 @@ impl<'a> Trial<'a> {
 
     /// Who has to clean this, as its owner, and each between them, has ended without a drain.
     fn must_inherit(&self, resource: &Resource<'a>) -> Option<&'a str> {
-        let registered = resource.registered.filter(|_| resource.off.is_none() && !resource.hangs)?;
+        let registered = resource.registered.filter(|_| !resource.unwanted && !resource.hangs)?;
         let mut at = resource.owner;
         let mut generations = 0;
         loop {
@@ -242,7 +276,8 @@ impl<'a> Trial<'a> {
             }
             let children = self.history.forks.iter().filter(|(_, it)| it.parent == at);
             let (child, fork) = children.max_by_key(|(_, it)| it.begin)?;
-            if !self.is_certain_heir(child, fork) || (at == resource.owner && registered.at > fork.begin)
+            if !self.is_certain_heir(child, fork)
+                || (at == resource.owner && registered.at > fork.begin)
             {
                 return None;
             }
