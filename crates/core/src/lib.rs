@@ -43,8 +43,8 @@ mod state;
 pub mod sync;
 mod thread;
 
-#[cfg(not(unix))]
-compile_error!("lastly needs processes, signals and exit hooks as Unix has them");
+#[cfg(not(target_os = "linux"))]
+compile_error!("lastly: exit hooks, forks and signals were written for Linux only so far");
 
 pub use claim::{Claim, Peek};
 pub use drain::Terms;

@@ -175,17 +175,13 @@ impl Witness {
 
 /// New memory that every child finds empty; null if the system has none.
 fn page_for_this_process_alone() -> *mut AtomicU32 {
-    #[cfg(target_os = "linux")]
-    {
-        let word = map::<AtomicU32>(libc::MAP_PRIVATE);
-        // SAFETY: null, or mapped just now.
-        let failed =
-            unsafe { libc::madvise(word.cast(), size_of::<AtomicU32>(), libc::MADV_WIPEONFORK) };
-        if failed == 0 {
-            return word;
-        }
-        unmap(word);
+    let word = map::<AtomicU32>(libc::MAP_PRIVATE);
+    let length = size_of::<AtomicU32>();
+    // SAFETY: null, for which it fails, or mapped just now.
+    if unsafe { libc::madvise(word.cast(), length, libc::MADV_WIPEONFORK) } == 0 {
+        return word;
     }
+    unmap(word);
     ptr::null_mut()
 }
 

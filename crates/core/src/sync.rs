@@ -144,7 +144,6 @@ mod imp {
         }
     }
 
-    #[cfg(target_os = "linux")]
     #[inline]
     fn coarse_nanoseconds() -> u64 {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -152,11 +151,6 @@ mod imp {
         let failed = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
         debug_assert_eq!(failed, 0, "every Linux has this clock");
         time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn coarse_nanoseconds() -> u64 {
-        clock_nanoseconds()
     }
 
     /// Whether this runs in a model of a machine, in which nothing exits and nothing forks.

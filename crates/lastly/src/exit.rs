@@ -105,7 +105,6 @@ pub fn drain() {
 
 pub(crate) use hooks::install;
 
-#[cfg(unix)]
 mod hooks {
     use std::ffi::{c_int, c_void};
 
@@ -199,6 +198,3 @@ mod hooks {
         }
     }
 }
-
-#[cfg(not(unix))]
-compile_error!("lastly needs `atexit` as Unix has it; other platforms are not supported yet");

@@ -69,8 +69,8 @@
 //!   another program (as [`Command`](std::process::Command) has it where it cannot use `posix_spawn`). What another thread was running or looking at when the
 //!   fork happened is dead in the child. A `pthread_atfork` handler that uses finalizers itself waits
 //!   for ever.
-//! - Linux is tested. Other Unix systems should work and are untested; Windows is refused at
-//!   compile time.
+//! - Linux only: what the engine needs of a system was written for no other yet, and elsewhere it refuses
+//!   to compile.
 
 pub mod collector;
 mod deferred;

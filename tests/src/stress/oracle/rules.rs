@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fate::Fate;
-use crate::history::{Act, Fork, Process, Resource, Run};
+use crate::history::{Act, Fork, Process, Reports, Resource, Run};
 
 impl<'a> Trial<'a> {
     pub(super) fn check_endings(&mut self) {
@@ -82,17 +82,10 @@ impl<'a> Trial<'a> {
             let done = |it: &Resource<'_>| {
                 it.runs.iter().any(|run| run.process == *path && run.done.is_some())
             };
-            // Where it is cut short: who asks for one meanwhile is told that it is over, and then
-            // it may be reported no more.
-            let asked_for = |it: &Resource<'_>| {
-                let acts = it.acts.iter().filter(|act| act.process == *path);
-                cut && acts.into_iter().any(|act| act.end.is_none_or(|end| end > since))
-            };
-            let left: Vec<_> = own
-                .filter(|(_, it)| is_due(it) && !done(it) && !asked_for(it))
-                .map(|(name, _)| *name)
-                .collect();
-            let reported = process.reports.skipped + process.reports.unfinished;
+            let left: Vec<_> =
+                own.filter(|(_, it)| is_due(it) && !done(it)).map(|(name, _)| *name).collect();
+            let Reports { skipped, late, unfinished, .. } = process.reports;
+            let reported = skipped + late + unfinished;
             let told = cut && (left.len() <= reported || process.reports.incomplete);
             if !left.is_empty() && !told {
                 wrongs.push(format!(
