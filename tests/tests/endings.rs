@@ -278,6 +278,29 @@ const ENDINGS: &[Ending] = &[
     ),
     Ending("gc-come-and-go", &["grown by 0"], Status(0)),
     Ending("fork-in-first-finalize", &["300 children", "main returns"], Status(0)),
+    Ending("two-signals-at-once", &["oldest"], Killed(libc::SIGHUP)),
+    Ending("no-thread-left", &["at exit"], Killed(libc::SIGTERM)),
+    Ending("deep-callback", &["3000 levels"], Killed(libc::SIGTERM)),
+    Ending("main-returns-and-callback-exits", &["main returns"], Killed(libc::SIGTERM)),
+    Ending("installs-at-once", &["hangs"], Killed(libc::SIGTERM)),
+    Ending("signal-and-budget", &[], Killed(libc::SIGTERM)),
+    Ending("signal-to-main-while-another-exits", &["oldest"], Killed(libc::SIGTERM)),
+    Ending(
+        "budget-of-a-drain-that-was-taken-over",
+        &["oldest", "older than lastly's hook"],
+        Status(3),
+    ),
+    Ending("child-of-what-overran", &["the child ended with 3"], Status(3)),
+    Ending("hand-drain-outlasts-wait", &["main returns"], Status(0)),
+    Ending("hook-registers-late", &["main returns", "at exit", "1 calls of the hook"], Status(0)),
+    Ending("fork-beside-set-var", &["main returns", "at exit"], Status(0)),
+    Ending(
+        "stranger-forks",
+        &["its child has ended", "main returns", "run by the owner"],
+        Status(0),
+    ),
+    Ending("skipped-is-not-inherited", &["the child has ended"], Status(1)),
+    Ending("generations", &["grown by 0", "of the first, by the last"], Status(0)),
     Ending("signal-to-itself", &["newest", "oldest"], Killed(libc::SIGTERM)),
     Ending("second-signal", &["newest", "hangs"], Killed(libc::SIGINT)),
     Ending("signal-in-drain", &["oldest"], Killed(libc::SIGTERM)),
@@ -432,6 +455,8 @@ fn what_is_cut_short_is_reported_by_name() {
         ("budget-and-hang", &["(exit)", "(exit)", "(exit)"]),
         ("callback-wants-mains-lock", &["(exit)", "(exit)"]),
         ("budget-between", &["(exit)"]),
+        ("hand-drain-outlasts-wait", &["(exit)", "(exit)"]),
+        ("main-returns-and-callback-exits", &["(signal)", "(signal)"]),
     ] {
         let child = run(scene);
         let found = child.reports();

@@ -31,7 +31,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
 ];
 
 /// Ends this process without a word.
-fn end_at_once() -> ! {
+pub(super) fn end_at_once() -> ! {
     // SAFETY: ends the process; nothing is expected of it afterwards.
     unsafe { libc::_exit(0) }
 }
@@ -46,7 +46,7 @@ fn kill_itself(signal: i32) -> ! {
 }
 
 /// Forks. The child goes on when this process is dead, and then exits; this process goes on at once.
-fn leave_child(child: impl FnOnce()) {
+pub(super) fn leave_child(child: impl FnOnce()) {
     let parent = std::process::id();
     // SAFETY: the child runs code of this program; what it touches of other threads is guarded by
     // lastly's own handlers.

@@ -1,5 +1,6 @@
 //! The scenes, by what they are about.
 
+mod corners;
 mod drain;
 mod forks;
 mod gc;
@@ -18,6 +19,7 @@ pub(crate) use many::many;
 pub(crate) fn find(name: &str) -> Option<fn()> {
     let all = [
         plain::SCENES,
+        corners::SCENES,
         signals::SCENES,
         drain::SCENES,
         threads::SCENES,

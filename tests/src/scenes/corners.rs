@@ -1,0 +1,287 @@
+//! Scenes that were bugs once, where several things meet: signals, forks, budgets, drains.
+
+use std::process::exit;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use lastly::{defer, report};
+
+use super::forks::in_child;
+use super::heirs::{end_at_once, leave_child};
+use crate::{arrive, hang, leak, say, wait_for_arrival};
+
+pub(crate) const SCENES: &[(&str, fn())] = &[
+    ("two-signals-at-once", two_signals_at_once),
+    ("no-thread-left", no_thread_left),
+    ("deep-callback", deep_callback),
+    ("main-returns-and-callback-exits", main_returns_and_callback_exits),
+    ("installs-at-once", installs_at_once),
+    ("signal-and-budget", signal_and_budget),
+    ("signal-to-main-while-another-exits", signal_to_main_while_another_exits),
+    ("budget-of-a-drain-that-was-taken-over", budget_of_a_drain_that_was_taken_over),
+    ("child-of-what-overran", child_of_what_overran),
+    ("hand-drain-outlasts-wait", hand_drain_outlasts_wait),
+    ("hook-registers-late", hook_registers_late),
+    ("fork-beside-set-var", fork_beside_set_var),
+    ("stranger-forks", stranger_forks),
+    ("skipped-is-not-inherited", skipped_is_not_inherited),
+    ("generations", generations),
+];
+
+fn at_exit(callback: fn(())) {
+    std::mem::forget(defer(callback, ()));
+}
+
+fn raise(signal: i32) {
+    let process = i32::try_from(std::process::id()).expect("a process number");
+    // SAFETY: sends this very process a signal.
+    unsafe { libc::kill(process, signal) };
+}
+
+fn install() {
+    lastly::signals::install().expect("signals can be taken over");
+}
+
+fn wait_for(flag: &AtomicBool) {
+    while !flag.load(SeqCst) {
+        thread::yield_now();
+    }
+}
+
+/// As a session's end sends them: they are one.
+fn two_signals_at_once() {
+    install();
+    leak("oldest");
+    raise(libc::SIGTERM);
+    raise(libc::SIGHUP);
+    hang();
+}
+
+/// The drain then runs on the thread that heard the signal.
+fn no_thread_left() {
+    install();
+    leak("at exit");
+    // Room for what callbacks need, but not for a stack.
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("proc");
+    let pages: u64 = pages.split(' ').next().expect("a size").parse().expect("a number");
+    let limit = pages * 4096 + (2 << 20);
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+    // SAFETY: a limit to read.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    raise(libc::SIGTERM);
+    hang();
+}
+
+/// Callbacks have as much stack for a signal as at an exit.
+fn deep_callback() {
+    fn deep(depth: u32) -> u32 {
+        let frame = std::hint::black_box([depth; 250]);
+        if depth == 0 { 0 } else { std::hint::black_box(deep(depth - 1)) + frame[0] - depth + 1 }
+    }
+    install();
+    at_exit(|()| say(&format!("{} levels", deep(3000))));
+    raise(libc::SIGTERM);
+    hang();
+}
+
+/// The standard library lets in one `exit` at a time: the callback's waits for main's, which waits for
+/// the drain of the callback. Not for ever.
+fn main_returns_and_callback_exits() {
+    lastly::exit::set_wait(Duration::from_millis(50));
+    install();
+    leak("skipped");
+    static EXITING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn main_has_returned() {
+        EXITING.store(true, SeqCst);
+    }
+    at_exit(|()| {
+        arrive();
+        wait_for(&EXITING);
+        exit(3);
+    });
+    // Newer than lastly's hook, it runs before that.
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(main_has_returned) }, 0);
+    raise(libc::SIGTERM);
+    wait_for_arrival();
+}
+
+/// There is one watcher, which knows the second signal when it comes.
+fn installs_at_once() {
+    static BARRIER: Barrier = Barrier::new(8);
+    let install = || {
+        BARRIER.wait();
+        install();
+    };
+    let threads = [(); 8].map(|()| thread::spawn(install));
+    threads.into_iter().for_each(|it| it.join().expect("no panic"));
+    leak("never said");
+    at_exit(|()| {
+        say("hangs");
+        raise(libc::SIGTERM);
+        hang();
+    });
+    raise(libc::SIGTERM);
+    hang();
+}
+
+/// A signal during the drain ends the process, also when that has to be cut.
+fn signal_and_budget() {
+    lastly::exit::set_budget(Some(Duration::from_millis(200)));
+    install();
+    at_exit(|()| {
+        raise(libc::SIGTERM);
+        hang();
+    });
+    exit(3);
+}
+
+/// Main's alternate signal stack is gone then.
+fn signal_to_main_while_another_exits() {
+    install();
+    leak("oldest");
+    at_exit(|()| {
+        for _ in 0..100 {
+            raise(libc::SIGTERM);
+        }
+    });
+    thread::spawn(|| exit(3));
+    hang();
+}
+
+/// A callback of a drain by hand exits. Its drain goes on in the `exit`, and its time with it.
+fn budget_of_a_drain_that_was_taken_over() {
+    extern "C" fn after_the_drain() {
+        thread::sleep(Duration::from_millis(300)); // longer than the budget
+        say("older than lastly's hook");
+    }
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(after_the_drain) }, 0);
+    lastly::exit::set_budget(Some(Duration::from_millis(100)));
+    leak("oldest");
+    at_exit(|()| exit(3));
+    lastly::exit::drain();
+}
+
+/// A callback overruns the budget, then forks; the child comes back from it. It ends as well.
+fn child_of_what_overran() {
+    static CUT: AtomicBool = AtomicBool::new(false);
+    static CHILD_IS_GONE: AtomicBool = AtomicBool::new(false);
+    lastly::exit::set_budget(Some(Duration::from_millis(50)));
+    // Before it returns the process does not end.
+    report::set_hook(|_| {
+        CUT.store(true, SeqCst);
+        wait_for(&CHILD_IS_GONE);
+    });
+    at_exit(|()| {
+        wait_for(&CUT);
+        // SAFETY: the child runs code of this program; what it touches of other threads is guarded by
+        // lastly's own handlers.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            return;
+        }
+        let mut status = 0;
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        say(&format!("the child ended with {}", libc::WEXITSTATUS(status)));
+        CHILD_IS_GONE.store(true, SeqCst);
+        hang();
+    });
+    exit(3);
+}
+
+/// The program ends in the middle of it: the rest is told of.
+fn hand_drain_outlasts_wait() {
+    lastly::exit::set_wait(Duration::from_millis(50));
+    leak("skipped");
+    at_exit(|()| {
+        arrive();
+        hang();
+    });
+    thread::spawn(lastly::exit::drain);
+    wait_for_arrival();
+}
+
+/// What a hook registers when the door is shut comes too late, and is printed, once.
+fn hook_registers_late() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn after_the_drain() {
+        at_exit(|()| ());
+        say(&format!("{} calls of the hook", CALLS.load(SeqCst)));
+    }
+    // SAFETY: registers a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(after_the_drain) }, 0);
+    report::set_hook(|_| {
+        CALLS.fetch_add(1, SeqCst);
+        at_exit(|()| ());
+    });
+    leak("at exit");
+}
+
+/// A child's exit needs no lock of the environment, which a thread that it has not may hold.
+fn fork_beside_set_var() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    leak("at exit");
+    let setter = thread::spawn(|| {
+        while !STOP.load(SeqCst) {
+            // SAFETY: nobody reads the environment meanwhile, but by the standard library.
+            unsafe { std::env::set_var("SCENE", "set") };
+        }
+    });
+    for _ in 0..200 {
+        in_child(|| ());
+    }
+    STOP.store(true, SeqCst);
+    setter.join().expect("no panic");
+}
+
+/// A child of a process that no handler of a fork has seen is no heir of that one's parent.
+fn stranger_forks() {
+    leak("run by the owner");
+    in_child(|| ());
+    // SAFETY: a fork past the C library; the child does little.
+    let stranger = unsafe { libc::syscall(libc::SYS_fork) };
+    if stranger == 0 {
+        leave_child(|| say("its child has ended"));
+        end_at_once();
+    }
+    let stranger = i32::try_from(stranger).expect("a process number");
+    // SAFETY: waits for our own child.
+    unsafe { libc::waitpid(stranger, std::ptr::null_mut(), 0) };
+}
+
+/// What is told of as skipped, no heir runs later.
+fn skipped_is_not_inherited() {
+    lastly::exit::set_budget(Some(Duration::from_millis(100)));
+    leak("never said");
+    at_exit(|()| {
+        arrive();
+        hang();
+    });
+    thread::spawn(|| {
+        lastly::exit::drain();
+    });
+    wait_for_arrival();
+    leave_child(|| say("the child has ended"));
+    hang();
+}
+
+/// A service that renews itself by forking, again and again, takes no more and no more memory.
+fn generations() {
+    fn mappings() -> usize {
+        std::fs::read_to_string("/proc/self/maps").expect("proc").lines().count()
+    }
+    fn next(generation: u32, before: usize) {
+        if generation == 200 {
+            say(&format!("grown by {}", mappings().saturating_sub(before) / 10));
+            return;
+        }
+        leave_child(|| next(generation + 1, before));
+        end_at_once();
+    }
+    leak("of the first, by the last");
+    next(0, mappings());
+}
