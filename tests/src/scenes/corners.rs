@@ -138,13 +138,21 @@ fn signal_and_budget() {
     exit(3);
 }
 
+/// Whether lastly has heard a signal: it has started a thread for it.
+fn is_heard() -> bool {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("proc");
+    let names = tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("comm")));
+    names.flatten().any(|name| name == "lastly-exit\n")
+}
+
 /// Main's alternate signal stack is gone then.
 fn signal_to_main_while_another_exits() {
     install();
     leak("oldest");
     at_exit(|()| {
-        for _ in 0..100 {
-            raise(libc::SIGTERM);
+        raise(libc::SIGTERM);
+        while !is_heard() {
+            thread::yield_now();
         }
     });
     thread::spawn(|| exit(3));
