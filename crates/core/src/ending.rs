@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::drain::Terms;
 use crate::fork::Resident;
 use crate::process::{self, End};
-use crate::report::{Cause, print};
+use crate::report::{Cause, print, write_to_stderr};
 use crate::signals;
 use crate::sync::Deadline;
 use crate::thread;
@@ -166,10 +166,9 @@ fn wait_for_reports<D: Resident>(done: &AtomicBool) -> bool {
     true
 }
 
-/// Says that reports did not come through. Past every lock, as somebody holds one.
+/// Says that reports did not come through. Without memory, too: that may be what there is none of.
 fn complain() {
     let line =
         "lastly: the end of the program was cut short, and what was skipped cannot all be told\n";
-    // SAFETY: so many bytes.
-    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+    write_to_stderr(line.as_bytes());
 }

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::{self, Debug, Display};
-use std::io::Write;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -247,9 +247,23 @@ impl Reporter {
 
 /// A few lines to stderr, whole or, if their parts cannot be shown, not at all. A stderr that is
 /// closed or full is no reason to fail.
+///
+/// Past the standard library's lock: what hangs may hold it, or a thread that does not exist in this
+/// forked child.
 pub(crate) fn print(text: &dyn Display) {
-    let text = format!("{text}\n");
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    write_to_stderr(format!("{text}\n").as_bytes());
+}
+
+pub(crate) fn write_to_stderr(mut text: &[u8]) {
+    while !text.is_empty() {
+        // SAFETY: so many bytes.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+        match usize::try_from(written) {
+            Ok(written) => text = &text[written..],
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Runs foreign code and lets no panic out: `on_panic` sees the payload instead. A panic of
