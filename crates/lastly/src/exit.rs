@@ -32,7 +32,9 @@
 //! panic hook, say.
 //!
 //! A child that is forked while another thread is inside `exit` inherits the standard library's note
-//! that the process is ending: its own `exit` waits for ever. Let such a child end by `_exit`.
+//! that the process is ending: its own `exit` waits for ever. So it may where the program's own
+//! threads start or end just then, for a lock of the standard library's. Let such a child end by
+//! `_exit`.
 //!
 //! Thread-locals of the main thread are destroyed before the hook runs, as are the locals of
 //! `main` itself. Objects that live there die at that moment, in the language's order, not newest
