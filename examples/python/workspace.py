@@ -1,6 +1,7 @@
 """A temporary directory that is tied to an object, and goes with it however the program ends.
 
-`python workspace.py drop` (or `call`, `exception`, `exit`, `cycle`), then press Enter.
+`python workspace.py drop` (or `call`, `exception`, `exit`, `cycle`), then press Enter; or with
+`signal`, then end it by SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lastly import finalize
+from lastly import finalize, install_signals
 
 
 class Workspace:
@@ -29,8 +30,10 @@ class Workspace:
 
 def main() -> None:
     ending = sys.argv[1] if len(sys.argv) == 2 else ""
-    if ending not in ("drop", "call", "exception", "exit", "cycle"):
-        sys.exit("how shall it end? drop, call, exception, exit or cycle")
+    if ending not in ("drop", "call", "exception", "exit", "cycle", "signal"):
+        sys.exit("how shall it end? drop, call, exception, exit, cycle or signal")
+    if ending == "signal":
+        install_signals()
     workspace = Workspace()
     path = workspace.path
     (path / "data").write_text("half a result")

@@ -15,19 +15,24 @@ cleanup now, `detach()` to give it up, `peek()` to look at it; `alive` tells whe
 run, and `atexit = False` leaves it out at exit. Keep the handle or drop it: the cleanup stays tied
 to the object. `install()` puts this class in place of `weakref.finalize` for the whole process.
 
+`install_signals()` has SIGTERM and its like end the program in order; `lastly.exit` sets how long
+the end may take; `lastly.report` tells of cleanups that failed, were skipped or did not end.
+
 Limitations:
 
-- Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled, SIGTERM
-  among them. A daemon thread is cut off wherever it is when the program ends.
+- Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A daemon
+  thread is cut off wherever it is when the program ends: what it is running is reported.
 - A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
   a `SelfReferenceWarning`; one that reaches its object on a longer way does not. Where warnings
   are errors it is raised, and nothing is registered.
 - A callback runs in the thread that drops the object, between any two of its instructions: it
   should not wait for a lock that this thread may hold.
 - In which order the objects of one collected cycle die is not defined.
-- A process forked by `os.fork` or `multiprocessing` runs its own finalizers at its end, never its
-  parent's. An object that dies in the child, as its locals do when `sys.exit` unwinds, is cleaned
-  up there. Libraries that fork by themselves and end by `os._exit` run none.
+- A process forked by `os.fork` or `multiprocessing` runs its own finalizers at its end, not its
+  parent's; but those too if the parent ended without running any of them, by `os._exit` as daemons'
+  do, and this is the child that it forked last. An object that dies in a child, as its locals do
+  when `sys.exit` unwinds, is cleaned up there. Libraries that fork by themselves and end by
+  `os._exit` run none.
 """
 
 # The native part needs `_exit` later. Imported then, it could be half imported by one thread when
@@ -37,6 +42,33 @@ from lastly._install import install, uninstall
 from lastly._native import SelfReferenceWarning, finalize
 from lastly._registry import REGISTRY
 
-__all__ = ["SelfReferenceWarning", "finalize", "install", "uninstall"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastly import exit as exit
+    from lastly import report as report
+    from lastly._signals import install_signals
+
+__all__ = [
+    "SelfReferenceWarning",
+    "exit",
+    "finalize",
+    "install",
+    "install_signals",
+    "report",
+    "uninstall",
+]
 
 finalize._registry = REGISTRY
+
+
+def __getattr__(name: str) -> object:
+    """Imports what few programs use when it is first asked for: `import lastly` must be quick."""
+    if name == "install_signals":
+        from lastly._signals import install_signals as found
+    elif name in ("exit", "report"):
+        __import__(f"{__name__}.{name}")
+        return globals()[name]
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found

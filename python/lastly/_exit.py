@@ -31,8 +31,11 @@ RUNS_HANDLERS = sys.version_info >= (3, 13)
 # `multiprocessing` runs the lowest priority last.
 LAST = -sys.maxsize
 
-_registered: tuple[int, Callable[[], Any]] | None = None
-"""Which process registered last, and what."""
+_registered: Callable[[], Any] | None = None
+"""What this process, or the one that it was forked from, registered last."""
+
+_is_asked = False
+"""Whether `multiprocessing` is to call this module, here and in forked children."""
 
 
 def register(exitfunc: Callable[[], Any]) -> None:
@@ -44,21 +47,34 @@ def register(exitfunc: Callable[[], Any]) -> None:
     inherited: bool = finalize._registered_with_atexit  # type: ignore[attr-defined]
     if not inherited or (forked and RUNS_HANDLERS):
         atexit.register(exitfunc)
-    _registered = os.getpid(), exitfunc
+    if _registered is None:
+        os.register_at_fork(after_in_child=_ask_multiprocessing)
+    _registered = exitfunc
     if util is None:
         return
     if forked and not RUNS_HANDLERS:
         util.Finalize(None, _drain, (exitfunc,), exitpriority=LAST)
     elif not forked:
         # This may be such a child all the same, on the way: a hook of `os.register_at_fork` comes
-        # before `multiprocessing` drops what is registered. It calls this when it has done so.
+        # before `multiprocessing` drops what is registered.
+        _ask_multiprocessing()
+
+
+def _ask_multiprocessing() -> None:
+    """Has `multiprocessing`, where the program uses it, call this module in a child that it forks,
+    when it has dropped what was registered there."""
+    global _is_asked
+    util = _multiprocessing_util()
+    if util is not None and not _is_asked:
         util.register_after_fork(_register_again, _register_again)
+        _is_asked = True
 
 
 def _register_again(_: object) -> None:
-    """In a child of `multiprocessing`, before its work begins."""
-    if _registered is not None and _registered[0] == os.getpid():
-        register(_registered[1])
+    """In a child of `multiprocessing`, before its work begins. Also where it has made no finalizer
+    yet: it may be its parent's heir."""
+    if _registered is not None:
+        register(_registered)
 
 
 def _drain(exitfunc: Callable[[], Any]) -> None:

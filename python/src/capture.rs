@@ -67,6 +67,17 @@ impl Carriers {
     }
 }
 
+impl Carriers {
+    /// Whether this is a method of a Python class, bound to an object.
+    pub(crate) fn is_method(&self, value: &Bound<'_, PyAny>) -> bool {
+        value.get_type_ptr().cast() == self.methods[0].as_ptr()
+    }
+
+    pub(crate) fn is_partial(&self, value: &Bound<'_, PyAny>) -> bool {
+        value.get_type_ptr().cast() == self.partial.as_ptr()
+    }
+}
+
 /// One step of the way from the callback to the object.
 enum Step {
     /// What to write after the way so far.

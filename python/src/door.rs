@@ -1,15 +1,20 @@
 //! The Python door, as the engine sees it.
 
+use std::ffi::c_int;
 use std::ptr::NonNull;
+use std::thread;
+use std::time::Duration;
 
+use lastly_core::fork::Resident;
+use lastly_core::sync::Moment;
 use lastly_core::{ByHost, Cause, Claim, Description, Door, Node, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::attach::attached;
-use crate::exit;
 use crate::finalizer::take;
 use crate::object::Memory;
+use crate::{budget, exit, names, report, running, signals};
 
 /// Every live finalizer of the interpreter.
 pub(crate) static REGISTRY: Registry<PythonDoor> = Registry::new();
@@ -26,16 +31,12 @@ pub(crate) struct PythonDoor;
 unsafe impl Door for PythonDoor {
     type Exclusion = ByHost;
 
-    unsafe fn run(claim: Claim<'_, Self>, cause: Cause) {
+    unsafe fn run(claim: Claim<'_, Self>, cause: Cause, begun: Option<Moment>) {
         // SAFETY: the engine calls this from a function of this crate, which is attached.
         let py = unsafe { Python::assume_attached() };
         // SAFETY: whoever claims, or the registry, has a hold.
         let finalizer = unsafe { bound(py, claim.node()) };
-        if cause == Cause::Exit {
-            exit::run(&finalizer, claim);
-        } else if let Err(error) = take(py, claim).run() {
-            attached(py, || error.write_unraisable(py, Some(&finalizer)));
-        }
+        exit::run(&finalizer, claim, cause, begun);
     }
 
     unsafe fn discard(claim: Claim<'_, Self>) {
@@ -44,8 +45,32 @@ unsafe impl Door for PythonDoor {
         drop(take(py, claim));
     }
 
-    unsafe fn describe(_: NonNull<Node>) -> Description {
-        Description { object: "an object", function: "a callback" }
+    unsafe fn describe(node: NonNull<Node>) -> Description {
+        // SAFETY: as above.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: this function's contract.
+        let memory = unsafe { Memory::of(node) };
+        // SAFETY: no other code ever runs during a claim or a look, so there is none now; and this is
+        // done with before any other does.
+        let content = unsafe { Memory::content(memory) }.as_ref().map(|content| content.bind(py));
+        let Some(content) = content else {
+            return names::of_parts(node, "a callback".to_owned(), None);
+        };
+        attached(py, || names::describe(node, &content.callback.function, &content.weakref))
+    }
+
+    fn report_running(cause: Cause) {
+        // SAFETY: as above.
+        let py = unsafe { Python::assume_attached() };
+        attached(py, || report::running(py, cause));
+    }
+
+    /// Others need the interpreter for what is waited for.
+    fn wait(round: u32) {
+        // SAFETY: as above.
+        let py = unsafe { Python::assume_attached() };
+        let time = Duration::from_micros(if round < 20 { 50 } else { 1000 });
+        py.detach(|| thread::sleep(time));
     }
 
     unsafe fn retain(node: NonNull<Node>) {
@@ -65,6 +90,41 @@ unsafe impl Door for PythonDoor {
     unsafe fn untie(_: NonNull<Node>) -> bool {
         true
     }
+}
+
+impl Resident for PythonDoor {
+    fn registry() -> &'static Registry<Self> {
+        &REGISTRY
+    }
+
+    fn forked() {
+        exit::forked();
+        // SAFETY: a forked child has one thread; where its parent's was attached, so is it, and where
+        // it was not, no other is.
+        running::forked(unsafe { Python::assume_attached() });
+        budget::forked();
+        signals::forked();
+    }
+
+    fn interrupt() -> Duration {
+        budget::interrupt()
+    }
+
+    fn signalled(signal: i32) {
+        signals::signalled(signal);
+    }
+
+    fn cut(cause: Cause) {
+        signals::cut(cause);
+    }
+}
+
+/// Whether this is the thread in which the interpreter handles signals.
+pub(crate) fn is_main_thread() -> bool {
+    unsafe extern "C" {
+        safe fn _PyOS_IsMainThread() -> c_int;
+    }
+    _PyOS_IsMainThread() != 0
 }
 
 /// The finalizer around a node.

@@ -5,22 +5,25 @@
 //! finalizer. A forked child does it again: `multiprocessing` forgets the parent's handlers (see
 //! `lastly/_exit.py`).
 
-use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
-use lastly_core::{Claim, Registry, fork};
-use pyo3::exceptions::PyMemoryError;
+use lastly_core::sync::Moment;
+use lastly_core::{Cause, Claim, Description, End, Problem, Terms, ending, fork};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::attach::attached;
+use crate::budget::{self, Interruption};
 use crate::door::{PythonDoor, REGISTRY};
 use crate::finalizer::take;
-use crate::{class, live};
+use crate::report::{self, node_of};
+use crate::signals::{self, Keyboard};
+use crate::{class, live, names, nesting};
 
 /// No finalizer was created yet.
 const NEVER: u8 = 0;
@@ -77,15 +80,10 @@ fn prepare_now(class: &Bound<'_, PyType>) -> PyResult<()> {
     Ok(())
 }
 
-impl fork::Resident for PythonDoor {
-    fn registry() -> &'static Registry<Self> {
-        &REGISTRY
-    }
-
-    fn forked() {
-        if PREPARED.load(Relaxed) == READY {
-            PREPARED.store(FORKED, Relaxed);
-        }
+/// In a new child.
+pub(crate) fn forked() {
+    if PREPARED.load(Relaxed) == READY {
+        PREPARED.store(FORKED, Relaxed);
     }
 }
 
@@ -118,15 +116,26 @@ impl Drop for Remains {
     }
 }
 
-/// The drain: newest first, with the collector off, as the original has it.
-///
-/// It waits for no other thread. When it runs, the interpreter has joined all but daemon threads,
-/// and those it does not wait for either.
+/// The end of a program that ends by itself, or of its cleanups by hand.
 pub(crate) fn drain(py: Python<'_>) -> PyResult<()> {
+    attached(py, || signals::around_exit(py, || drain_for(py, Cause::Exit, end(py))))
+}
+
+/// The drain: newest first, with the collector off, as the original has it. If it takes longer than its
+/// budget, and a callback does not return, the process ends like this.
+///
+/// It waits for no other thread. When a program ends by itself, the interpreter has joined all but
+/// daemon threads, and those it does not wait for either.
+pub(crate) fn drain_for(py: Python<'_>, cause: Cause, end: End) -> PyResult<()> {
     let gc = py.import("gc")?;
     let enabled = gc.call_method0("isenabled")?.is_truthy()?;
     gc.call_method0("disable")?;
-    REGISTRY.drain(Duration::ZERO);
+    let keyboard = shown(py, Keyboard::begin(py)).flatten();
+    let interruption = shown(py, Interruption::begin(py)).flatten();
+    let terms = Terms { cause, wait: Duration::ZERO, budget: budget::own(), last: false };
+    ending::drain::<PythonDoor>(terms, end);
+    _ = interruption.map(|interruption| shown(py, interruption.end()));
+    _ = keyboard.map(|keyboard| shown(py, keyboard.end()));
     // For those who read it: it is not what stops a later run.
     class::class(py)?.setattr("_shutdown", true)?;
     if enabled {
@@ -135,60 +144,80 @@ pub(crate) fn drain(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// What is done beside the drain must not keep it from running: where that fails, it is shown.
+fn shown<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
+    result.map_err(|error| error.write_unraisable(py, None)).ok()
+}
+
+/// How the process is about to end, as far as can be known: the status of `sys.exit` cannot.
+fn end(py: Python<'_>) -> End {
+    if was_interrupted(py) {
+        End::Signal(libc::SIGINT)
+    } else {
+        End::Status(i32::from(uncaught(py).is_some()))
+    }
+}
+
+/// Whether a KeyboardInterrupt that nobody caught ends the program.
+pub(crate) fn was_interrupted(py: Python<'_>) -> bool {
+    let kind = uncaught(py);
+    kind.is_some_and(|kind| kind.is_subclass_of::<PyKeyboardInterrupt>().unwrap_or(false))
+}
+
+/// The type of the exception that ends the program, if one does.
+fn uncaught(py: Python<'_>) -> Option<Bound<'_, PyType>> {
+    let kind = py.import("sys").ok()?.getattr_opt("last_type").ok()??;
+    kind.cast_into().ok()
+}
+
 /// Runs what the drain has claimed. No failure stops the others.
-pub(crate) fn run(finalizer: &Bound<'_, PyAny>, claim: Claim<'_, PythonDoor>) {
+pub(crate) fn run(
+    finalizer: &Bound<'_, PyAny>,
+    claim: Claim<'_, PythonDoor>,
+    cause: Cause,
+    begun: Option<Moment>,
+) {
     let py = finalizer.py();
     let outcome = if class::replaced_call(&finalizer.get_type()).is_some() {
         // That method wants to be called, and will come back for the claim.
         claim.give_back();
-        finalizer.call0().map(drop)
+        let outcome = finalizer.call0().map(drop).map_err(|error| {
+            let method = format!("{}.__call__", names::of_type(&finalizer.get_type()));
+            (error, names::of_parts(node_of(finalizer), method, None))
+        });
+        // If it has not, it has had its turn all the same.
+        // SAFETY: it is a finalizer, and this its own turn in the drain, so it was registered; the
+        // reference is the hold.
+        unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
+        outcome
     } else {
-        take(py, claim).run().map(drop)
+        let content = take(py, claim);
+        let outcome = content.run(finalizer, begun).map(drop).map_err(|error| {
+            let function = &content.callback.function;
+            (error, names::describe(node_of(finalizer), function, &content.weakref))
+        });
+        nesting::let_go(content);
+        outcome
     };
-    if let Err(error) = outcome {
-        attached(py, || report(error, py));
+    if let Err((error, of)) = outcome {
+        attached(py, || failed(finalizer, error, cause, &of, begun));
     }
 }
 
-/// Hands a failure to `sys.excepthook`, and a failure of that to `sys.unraisablehook`.
-fn report(error: PyErr, py: Python<'_>) {
-    let reported = py.import("sys").and_then(|sys| {
-        let hook = sys.getattr("excepthook")?;
-        // As an `except` clause does; older interpreters hand over the two apart.
-        error.value(py).setattr("__traceback__", error.traceback(py))?;
-        let _handled = Handled::begin(&error, py);
-        hook.call1((error.get_type(py), error.value(py), error.traceback(py)))
-    });
-    if let Err(failure) = reported {
-        failure.write_unraisable(py, None);
+fn failed(
+    finalizer: &Bound<'_, PyAny>,
+    error: PyErr,
+    cause: Cause,
+    of: &Description,
+    begun: Option<Moment>,
+) {
+    let py = finalizer.py();
+    if budget::is_spent(&error, py) {
+        REGISTRY.report(cause, of, Problem::Unfinished, begun);
+        // At once: the drain's own clock may be a moment behind that of who interrupts.
+        return REGISTRY.cut(cause);
     }
-}
-
-/// While it exists, `sys.exc_info()` tells of an exception, as in an `except` clause.
-struct Handled<'py> {
-    before: [*mut ffi::PyObject; 3],
-    _py: Python<'py>,
-}
-
-impl<'py> Handled<'py> {
-    fn begin(error: &PyErr, py: Python<'py>) -> Self {
-        let mut before = [ptr::null_mut(); 3];
-        let [kind, value, traceback] = &mut before;
-        // SAFETY: attached; three places to write to.
-        unsafe { ffi::PyErr_GetExcInfo(kind, value, traceback) };
-        let kind = error.get_type(py).into_ptr();
-        let value = error.value(py).clone().into_ptr();
-        let traceback = error.traceback(py).map_or(ptr::null_mut(), Bound::into_ptr);
-        // SAFETY: attached; each is a reference of its own, or null.
-        unsafe { ffi::PyErr_SetExcInfo(kind, value, traceback) };
-        Self { before, _py: py }
-    }
-}
-
-impl Drop for Handled<'_> {
-    fn drop(&mut self) {
-        let [kind, value, traceback] = self.before;
-        // SAFETY: attached, as `_py` proves; the references are those that `begin` was given.
-        unsafe { ffi::PyErr_SetExcInfo(kind, value, traceback) };
+    if let Some(untold) = report::failure(error, cause, of, begun) {
+        untold.write_unraisable(py, Some(finalizer));
     }
 }

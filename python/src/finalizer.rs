@@ -2,15 +2,17 @@
 
 use std::ptr::NonNull;
 
-use lastly_core::{Cause, Claim, Due, Node};
+use lastly_core::sync::Moment;
+use lastly_core::{Cause, Claim, Due, Node, Problem};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
+use crate::attach::attached;
 use crate::callback::{BoundCallback, Keywords};
 use crate::door::{PythonDoor, REGISTRY, SHARD};
 use crate::object::{BoundContent, Content, Memory};
-use crate::{capture, exit, slots};
+use crate::{budget, capture, exit, names, nesting, report, signals, sites, slots};
 
 /// A finalizer, dead or alive. The reference keeps it.
 pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
@@ -81,25 +83,70 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         unsafe { ffi::Py_INCREF(self.0.as_ptr()) };
         // SAFETY: new, with a hold for the registry; nothing is tied.
         unsafe { REGISTRY.insert(self.node(), || ()) };
+        if sites::is_on() {
+            sites::record(self.node(), object);
+        }
         // Last: this may run any code.
         drop((before, left.map(|left| left.into_bound(py))));
         Ok(())
     }
 
-    /// Runs the callback, if it is alive and the program is.
+    /// Runs the callback, if it is alive and the program is. `argument` is null, or what it was called
+    /// with: by the interpreter, the weak reference.
     #[inline]
-    pub(crate) fn call(&self, cause: Cause) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn call(&self, argument: *mut ffi::PyObject) -> PyResult<Option<Bound<'py, PyAny>>> {
         if exit::is_over() {
             drop(self.take());
             return Ok(None);
         }
+        let cause = if argument.is_null() { Cause::Called } else { Cause::ObjectDied };
         match self.claim(Due::Run(cause)) {
-            Some(claim) => take(self.0.py(), claim).run().map(Some),
+            Some(claim) => self.run(take(self.0.py(), claim), argument),
             None => {
                 self.let_go();
                 Ok(None)
             }
         }
+    }
+
+    #[inline]
+    fn run(
+        &self,
+        content: BoundContent<'py>,
+        argument: *mut ffi::PyObject,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let since = report::moment();
+        let result = match content.run(&self.0, since) {
+            Ok(result) => Ok(Some(result)),
+            Err(error) if content.has_died(argument) => self.report(error, &content, since),
+            Err(error) => Err(error),
+        };
+        nesting::let_go(content);
+        if signals::is_due() {
+            signals::end_if_due(self.0.py());
+        }
+        result
+    }
+
+    /// Reports a failure that nobody is there to take. It is an error where the interpreter is to
+    /// show it.
+    #[cold]
+    fn report(
+        &self,
+        error: PyErr,
+        content: &BoundContent<'py>,
+        since: Option<Moment>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        attached(self.0.py(), || {
+            let of = names::describe(self.node(), &content.callback.function, &content.weakref);
+            if budget::is_spent(&error, self.0.py()) {
+                REGISTRY.report(Cause::ObjectDied, &of, Problem::Unfinished, since);
+                // It was meant for the callback of the drain, in which the object died.
+                budget::interrupt_again();
+                return Ok(None);
+            }
+            report::failure(error, Cause::ObjectDied, &of, since).map_or(Ok(None), Err)
+        })
     }
 
     /// Ends it unrun, and gives what it held.

@@ -3,8 +3,10 @@
 //! A finalizer is one Python object with the engine's node inside it (`object`), and one
 //! `weakref.ref` whose callback *is* the finalizer: so the interpreter calls it when the object
 //! dies, by the same way on which a program calls it (`finalizer`). What it runs is kept as it
-//! came, as a vectorcall (`callback`). The end of the program is `exit`; what the engine asks of
-//! this door is `door`; a callback that keeps its own object alive is noticed in `capture`.
+//! came, as a vectorcall (`callback`). The end of the program is `exit`, the time that it may take
+//! `budget`, and its end by a signal `signals`. What went wrong is told in `report`, with the help of
+//! `names` and `sites`; what runs on which thread is in `running`. What the engine asks of this door
+//! is `door`; a callback that keeps its own object alive is noticed in `capture`.
 //!
 //! # The interpreter's lock
 //!
@@ -21,6 +23,7 @@
 //! - A `Py` is dropped where PyO3 does not know that the thread is attached: see `attach`.
 
 mod attach;
+mod budget;
 mod callback;
 mod capture;
 mod class;
@@ -28,9 +31,14 @@ mod door;
 mod exit;
 mod finalizer;
 mod live;
+mod names;
 mod nesting;
 mod object;
 mod pickle;
+mod report;
+mod running;
+mod signals;
+mod sites;
 mod slots;
 
 /// What `lastly` is made of. Programs import `lastly`.
@@ -41,17 +49,27 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::budget::{set_budget, time_is_spent};
+    #[pymodule_export]
     use crate::live::{alive, alive_count, clear, end, parts};
+    #[pymodule_export]
+    use crate::report::{Report, reset_hook, set_hook};
+    #[pymodule_export]
+    use crate::signals::{
+        after_fork_in_child, after_fork_in_parent, before_fork, begin_to_watch, check_signal,
+        end_by, is_default, take_over,
+    };
+    #[pymodule_export]
+    use crate::sites::record_sites;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         require_main_interpreter()?;
         require_global_lock(py)?;
-        // A callback's failure is told in Python's ways. What is left for the engine to report is a
-        // finalizer that a daemon thread registers when the drain is over: the original passes over
-        // it in silence.
-        crate::door::REGISTRY.set_hook(|_| ());
+        crate::report::begin();
+        crate::budget::ask_environment();
+        crate::sites::ask_environment();
         // What is made once is made now. A thread that made it with the first finalizer would let go
         // of the interpreter meanwhile; if another then forked, the child would wait for ever.
         crate::capture::Carriers::get(py)?;

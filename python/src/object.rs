@@ -18,11 +18,12 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 
 use lastly_core::Node;
+use lastly_core::sync::Moment;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::callback::{BoundCallback, Callback};
-use crate::nesting;
+use crate::running;
 
 #[repr(C)]
 pub(crate) struct Memory {
@@ -72,12 +73,23 @@ impl<'py> BoundContent<'py> {
         Content { weakref: self.weakref.unbind(), callback: self.callback.unbind() }
     }
 
-    /// Runs the callback, and lets go of everything.
+    /// Runs the callback of this finalizer, which took this out. `since`: now, if somebody wants to
+    /// know.
     #[inline]
-    pub(crate) fn run(self) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn run(
+        &self,
+        finalizer: &Bound<'py, PyAny>,
+        since: Option<Moment>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let place = running::begin(finalizer, self, since);
         let result = self.callback.call();
-        nesting::let_go(self);
+        running::end(finalizer.py(), place);
         result
+    }
+
+    /// Whether it is with this argument that the interpreter calls, as the object has died.
+    pub(crate) fn has_died(&self, argument: *mut ffi::PyObject) -> bool {
+        self.weakref.as_ptr() == argument && self.object().is_none()
     }
 
     /// Whether others hold all of it, so that nothing dies when it goes.
@@ -90,12 +102,17 @@ impl<'py> BoundContent<'py> {
 
     /// The object, unless it is dead.
     pub(crate) fn object(&self) -> Option<Bound<'py, PyAny>> {
-        let mut object = std::ptr::null_mut();
-        // SAFETY: it is a weak reference, so this cannot fail.
-        unsafe { ffi::compat::PyWeakref_GetRef(self.weakref.as_ptr(), &mut object) };
-        // SAFETY: a reference of our own, or null.
-        unsafe { Bound::from_owned_ptr_or_opt(self.weakref.py(), object) }
+        referent(&self.weakref)
     }
+}
+
+/// What a weak reference leads to, unless it is dead.
+pub(crate) fn referent<'py>(weakref: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let mut object = std::ptr::null_mut();
+    // SAFETY: it is a weak reference, so this cannot fail.
+    unsafe { ffi::compat::PyWeakref_GetRef(weakref.as_ptr(), &mut object) };
+    // SAFETY: a reference of our own, or null.
+    unsafe { Bound::from_owned_ptr_or_opt(weakref.py(), object) }
 }
 
 impl Memory {

@@ -10,7 +10,6 @@
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 
-use lastly_core::Cause;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -20,7 +19,7 @@ use crate::attach::attached;
 use crate::callback::BoundCallback;
 use crate::finalizer::Finalizer;
 use crate::object::Memory;
-use crate::{class, exit, pickle};
+use crate::{class, exit, pickle, sites};
 
 /// The finalizer that C hands us.
 ///
@@ -214,6 +213,8 @@ pub(crate) unsafe extern "C" fn dealloc(this: *mut ffi::PyObject) {
     // SAFETY: the last reference is gone, so nobody else reaches it.
     let content = unsafe { Memory::content(memory) }.take();
     drop(content.map(|content| content.into_bound(py)));
+    // SAFETY: as above.
+    sites::forget(unsafe { Memory::node(memory) });
     // SAFETY: the protocol.
     let class = unsafe { ffi::Py_TYPE(this) };
     // SAFETY: a class has it.
@@ -242,7 +243,12 @@ pub(crate) unsafe extern "C" fn vectorcall(
     }
     // SAFETY: the protocol.
     let names = unsafe { Bound::from_borrowed_ptr_or_opt(finalizer.py(), names) };
-    answer(finalizer.py(), run(&finalizer, count, names))
+    let argument = match count {
+        0 => ptr::null_mut(),
+        // SAFETY: the protocol: so many arguments.
+        _ => unsafe { arguments.read() },
+    };
+    answer(finalizer.py(), run(&finalizer, count, argument, names))
 }
 
 /// The same, by the older protocol.
@@ -257,19 +263,27 @@ pub(crate) unsafe extern "C" fn call(
     let count = unsafe { ffi::PyTuple_GET_SIZE(arguments) } as usize;
     // SAFETY: the protocol.
     let names = unsafe { Bound::from_borrowed_ptr_or_opt(finalizer.py(), keywords) };
-    answer(finalizer.py(), run(&finalizer, count, names))
+    // Where a subclass's own method calls this, a failure is that method's.
+    let argument = if count == 0 || class::replaced_call(&finalizer.class()).is_some() {
+        ptr::null_mut()
+    } else {
+        // SAFETY: a tuple of so many.
+        unsafe { ffi::PyTuple_GET_ITEM(arguments, 0) }
+    };
+    answer(finalizer.py(), run(&finalizer, count, argument, names))
 }
 
 #[inline]
 fn run<'py>(
     finalizer: &Finalizer<'_, 'py>,
     count: usize,
+    argument: *mut ffi::PyObject,
     names: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     if count > 1 || names.is_some() {
         check_call(finalizer.py(), count, names)?;
     }
-    finalizer.call(if count == 0 { Cause::Called } else { Cause::ObjectDied })
+    finalizer.call(argument)
 }
 
 /// Calls a slot of the older protocol with the arguments of a vectorcall.

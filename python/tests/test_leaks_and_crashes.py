@@ -231,7 +231,10 @@ def test_nothing_is_leaked_by_many_at_once(kind: Any) -> None:
 def test_nothing_crashes(name: str) -> None:
     program, said = PROGRAMS[name]
     ended = run("-c", BEFORE + program, PYTHONMALLOC="debug", PYTHONFAULTHANDLER="1")
-    assert (ended.complaints, ended.status) == ("", 0)
+    # Of daemon threads: what they were running, or registered, when the program had all but ended.
+    told = ("was not finished when the program ended", "came too late to run")
+    others = [line for line in ended.complaints.splitlines() if not line.endswith(told)]
+    assert (others, ended.status) == ([], 0)
     assert sorted(ended.said) == sorted(said)
 
 

@@ -9,7 +9,7 @@ import weakref
 
 from typing_extensions import assert_type
 
-from lastly import finalize, install
+from lastly import exit, finalize, install, install_signals, report
 
 
 class Object: ...
@@ -56,3 +56,12 @@ wrong: finalize[[str], Object] = finalizer  # type: ignore[assignment]  # pyrigh
 original: finalize[[], Object] = weakref.finalize(thing, print)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
 install("all")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+install_signals("SIGTERM")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+exit.set_budget("10")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+report.set_hook(len)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+report.Report().error = None  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def compare(told: report.Report) -> bool:
+    return told.problem == "late"  # type: ignore[comparison-overlap]

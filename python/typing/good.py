@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import signal
 import tempfile
 import weakref
 from functools import partial
@@ -13,7 +15,8 @@ from typing import Any, Callable, Optional, TypeVar
 
 from typing_extensions import assert_type
 
-from lastly import SelfReferenceWarning, finalize, install, uninstall
+import lastly.exit
+from lastly import SelfReferenceWarning, finalize, install, install_signals, report, uninstall
 
 T = TypeVar("T")
 
@@ -118,3 +121,30 @@ assert_type(Named(thing, "a").name, str)
 assert_type(install(), None)
 assert_type(uninstall(), None)
 warning: type[ResourceWarning] = SelfReferenceWarning
+
+assert_type(install_signals(), tuple[signal.Signals, ...])
+assert_type(install_signals([signal.SIGTERM, 1]), tuple[signal.Signals, ...])
+
+lastly.exit.set_budget(2.5)
+lastly.exit.set_budget(10)
+lastly.exit.set_budget(None)
+
+
+def hook(told: report.Report) -> None:
+    assert_type(told.object, Optional[str])
+    assert_type(told.function, str)
+    assert_type(told.created, Optional[str])
+    assert_type(told.error, Optional[BaseException])
+    assert_type(told.duration, Optional[float])
+    if told.cause == "exit" and told.problem == "skipped":
+        assert_type(str(told), str)
+
+
+report.set_hook(hook)
+report.set_hook(print)
+report.reset_hook()
+report.to_logging()
+report.to_logging(logging.getLogger("app"))
+report.record_sites()
+report.record_sites(False)
+lastly.report.record_sites(on=True)
