@@ -54,8 +54,19 @@ fn wait_for(flag: &AtomicBool) {
 fn two_signals_at_once() {
     install();
     leak("oldest");
+    // SAFETY: all zero is a set.
+    let [mut both, mut before]: [libc::sigset_t; 2] = unsafe { std::mem::zeroed() };
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: a set to add to.
+        unsafe { libc::sigaddset(&raw mut both, signal) };
+    }
+    // SAFETY: a set to read, and one to write to.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const both, &raw mut before) };
     raise(libc::SIGTERM);
     raise(libc::SIGHUP);
+    // Now they come, the one after the other, with nothing in between.
+    // SAFETY: a set to read.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
     hang();
 }
 
