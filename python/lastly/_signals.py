@@ -46,9 +46,10 @@ def install_signals(signals: Iterable[int] = (SIGTERM, SIGINT, SIGHUP)) -> tuple
     wanted = [_checked(number) for number in dict.fromkeys(signals)]
     if threading.get_ident() != threading.main_thread().ident:
         raise ValueError("signals are for the main thread: call lastly.install_signals() there")
-    taken = tuple(each for each in wanted if _is_free(each))
-    _native.begin_to_watch(SIGINT in wanted)
-    _hook_forks()
+    taken = tuple(each for each in wanted if _native.is_default(each))
+    if taken or SIGINT in wanted:
+        _native.begin_to_watch(SIGINT in wanted)
+        _hook_forks()
     done = []
     try:
         for each in taken:
@@ -65,11 +66,6 @@ def install_signals(signals: Iterable[int] = (SIGTERM, SIGINT, SIGHUP)) -> tuple
 def _checked(number: int) -> Signals:
     _native.check_signal(number)
     return Signals(number)
-
-
-def _is_free(number: Signals) -> bool:
-    """Whether nothing awaits it but its default action; C code may have handlers of its own."""
-    return signal.getsignal(number) is signal.SIG_DFL and _native.is_default(number)
 
 
 def _hook_forks() -> None:

@@ -82,7 +82,8 @@ pub(crate) fn check_signal(signal: i32) -> PyResult<()> {
     signals::check(signal).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// Whether nothing but its default action awaits a signal, also where Python does not know.
+/// Whether nothing but its default action awaits a signal: no handler of Python's, nor one of C code
+/// that Python does not know of.
 #[pyfunction]
 pub(crate) fn is_default(signal: i32) -> PyResult<bool> {
     Ok(signals::is_default(signal)?)

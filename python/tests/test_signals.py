@@ -378,6 +378,21 @@ def test_a_forked_child_drains_what_is_its_own(tmp_path: Path) -> None:
     assert (ended.complaints, ended.status) == ("", -signal.SIGTERM)
 
 
+def test_a_forked_child_in_c_code(tmp_path: Path) -> None:
+    program = """
+        lastly.install_signals()
+        child = os.fork()
+        if child == 0:
+            finalize(lambda: say("ran", on_which_thread()))
+            when_main_waits(kill)
+            hang_in_c()
+        wait_for(child)
+    """
+    ended = play(tmp_path, program)
+    assert ended.said == ["ran lastly-exit", "status -15"]
+    assert (ended.complaints, ended.status) == ("", 0)
+
+
 @pytest.mark.parametrize("hang", HANGING.values(), ids=HANGING)
 def test_a_second_signal_to_a_forked_child(tmp_path: Path, hang: str) -> None:
     program = f"""

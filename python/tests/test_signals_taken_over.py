@@ -76,8 +76,7 @@ def test_a_handler_that_is_put_back(tmp_path: Path) -> None:
         kill()
         signal.signal(signal.SIGTERM, before)
         finalize(say, "skipped")
-        again = beside(kill_again, signal.SIGHUP)
-        finalize(lambda: (say("hangs"), again(), hang()))
+        finalize(lambda: (say("hangs"), kill(signal.SIGHUP), hang()))
         kill()
     """
     ended = play(tmp_path, program)
@@ -171,9 +170,8 @@ def test_an_interrupt_is_an_exception_as_ever(tmp_path: Path, install: str) -> N
 def test_after_an_uncaught_interrupt_the_next_ends_it_at_once(tmp_path: Path) -> None:
     program = """
         lastly.install_signals()
-        again = beside(kill_again, signal.SIGINT)
         def interrupted():
-            again()
+            kill(signal.SIGINT)
             hang()
         finalize(say, "never")
         finalize(interrupted)
