@@ -67,6 +67,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("tests, optimized", || run(&mut cargo(&["test", "--release"]))),
         Step::new("ten million finalizers", ten_million),
         Step::new("stress", || stress::stress(None, 0, stress::ROUNDS, &[])),
+        Step::python("stress", || stress::stress(None, 0, stress::ROUNDS, &stress::python()?)),
         Step::python("the source distribution, and what is built of it", wheels::wheels),
         Step::python("CPython's own tests, the long ones too", long_suites),
         Step::new("the benchmarks run", || bench::bench(true)),
