@@ -1,5 +1,7 @@
 //! Running a program under a watchdog, and what became of it.
 
+pub(crate) mod endings;
+
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
