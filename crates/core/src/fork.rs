@@ -134,8 +134,8 @@ pub trait Resident: Door {
     }
 }
 
-/// Prepares the process for this door: has it call the three above around each fork, and reads what the
-/// environment says.
+/// Prepares the process for this door: has it call the three handlers of its registry around each fork,
+/// and reads what the environment says.
 ///
 /// It may happen twice (see [`Once`]): then the locks are taken and given back once all the same.
 ///

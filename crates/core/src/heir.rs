@@ -3,7 +3,8 @@
 //!
 //! A finalizer belongs to the process that created it, and a child's drain passes over what it
 //! inherited: else two would remove one directory. But where the owner is dead, and has neither run
-//! anything of it nor told that it will not, somebody must. That is **the child that was forked last**, and nobody in doubt.
+//! anything of it nor told that it will not, somebody must. That is **the child that was forked
+//! last**, and nobody in doubt.
 //!
 //! Owner and children share a page of memory, the owner's *will*. In it is one word:
 //!

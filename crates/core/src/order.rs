@@ -99,3 +99,28 @@ impl Order {
         READING | clock_nanoseconds()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::lock::ByHost;
+
+    /// A fork that follows another at once has a mark of its own, between the nodes before and after.
+    fn marks_are_unique<X: Exclusion>(order: &Order) {
+        let before = order.next::<X>();
+        let marks = [(); 3].map(|()| order.mark::<X>());
+        let after = order.next::<X>();
+        assert!(before < marks[0] && marks.is_sorted_by(|a, b| a < b) && marks[2] <= after);
+    }
+
+    #[test]
+    fn marks_of_one_thread_of_several_and_by_the_host() {
+        marks_are_unique::<ByHost>(&Order::new());
+        let order = Order::new();
+        marks_are_unique::<ByLock>(&order);
+        std::thread::scope(|scope| scope.spawn(|| order.next::<ByLock>()).join())
+            .expect("no panic");
+        assert_eq!(order.0.counts_for.load(Relaxed), CLOCK);
+        marks_are_unique::<ByLock>(&order);
+    }
+}

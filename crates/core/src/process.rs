@@ -303,6 +303,25 @@ mod tests {
         }
     }
 
+    /// Whatever its number is.
+    #[test]
+    fn a_child_made_past_the_c_library_is_foreign() {
+        let witness = Witness::new();
+        assert!(!witness.is_foreign(), "nobody swore");
+        witness.swear();
+        assert!(!witness.is_foreign());
+        // SAFETY: the child only looks, and ends.
+        let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        if child == 0 {
+            End::Status(i32::from(witness.is_foreign())).now();
+        }
+        let mut status = 0;
+        let child = i32::try_from(child).unwrap();
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(libc::WEXITSTATUS(status), 1);
+    }
+
     #[test]
     fn what_proc_tells() {
         let line = |name, state, threads| {

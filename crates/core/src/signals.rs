@@ -40,7 +40,8 @@ use crate::thread;
 /// What most programs want: the signals that ask a program to end.
 pub const USUAL: [i32; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
 
-/// The process that the watcher is a thread of; 0: there is none.
+/// The process that the watcher is a thread of; negative while it is started or stopped; 0: there is
+/// none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
 /// The system's number of that thread; 0: it has just been started.
 static WATCHER: AtomicI32 = AtomicI32::new(0);
