@@ -11,6 +11,7 @@ use lastly::{Watched, finalize};
 
 fn main() {
     let name = std::env::args().nth(1).expect("the name of a scene");
+    heed_signals();
     if name == "many" {
         scenes::many(std::env::args().nth(2).and_then(|n| n.parse().ok()).expect("how many"));
         return say("main returns");
@@ -21,6 +22,14 @@ fn main() {
     };
     scene();
     say("main returns");
+}
+
+/// Whoever started this may ignore them: a shell does, for what it runs in the background.
+fn heed_signals() {
+    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+        // SAFETY: the default action is no function.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// One line to stdout, whole: by one write, without a buffer that an exit could lose.
