@@ -1,13 +1,14 @@
 //! The Python door, as the engine sees it.
 
 use std::ffi::c_int;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::thread;
 use std::time::Duration;
 
 use lastly_core::fork::Resident;
 use lastly_core::sync::Moment;
-use lastly_core::{ByHost, Cause, Claim, Description, Door, Node, Registry};
+use lastly_core::{ByHost, Cause, Claim, Cleaner, Description, Door, Node, Pause, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -24,6 +25,11 @@ pub(crate) static REGISTRY: Registry<PythonDoor> = Registry::new();
 pub(crate) const SHARD: u8 = 0;
 
 pub(crate) struct PythonDoor;
+
+thread_local! {
+    // Constant and without a destructor, so that it can be used at any moment of a thread's life.
+    static PAUSE: ManuallyDrop<Pause> = const { ManuallyDrop::new(Pause::new()) };
+}
 
 // SAFETY: holds are the references that the interpreter counts; `untie` does nothing. Whoever calls
 // the registry is attached to an interpreter with a global lock (on a build without one, importing
@@ -63,6 +69,22 @@ unsafe impl Door for PythonDoor {
         // SAFETY: as above.
         let py = unsafe { Python::assume_attached() };
         attached(py, || report::running(py, cause));
+    }
+
+    #[inline]
+    fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R {
+        PAUSE.with(|pause| look(pause))
+    }
+
+    #[inline]
+    unsafe fn cleaner<'a>(_node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
+        None
+    }
+
+    fn detached(wait: impl FnOnce() + Send) {
+        // SAFETY: as above.
+        let py = unsafe { Python::assume_attached() };
+        py.detach(wait);
     }
 
     /// Others need the interpreter for what is waited for.

@@ -12,6 +12,8 @@ use crate::state::{Due, Peeked};
 pub struct Claim<'a, D: Door> {
     pub(crate) registry: &'a Registry<D>,
     pub(crate) node: NonNull<Node>,
+    /// What it was made for.
+    pub(crate) due: Due,
 }
 
 impl<D: Door> Claim<'_, D> {
@@ -40,7 +42,7 @@ impl<D: Door> Claim<'_, D> {
     pub unsafe fn finish_with(self, untie: impl FnOnce() -> bool) {
         let this = std::mem::ManuallyDrop::new(self);
         // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
-        unsafe { this.registry.finish(this.node, untie) };
+        unsafe { this.registry.finish(this.node, Some(this.due), untie) };
     }
 }
 
@@ -48,7 +50,7 @@ impl<D: Door> Drop for Claim<'_, D> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: a `Claim` proves the claim, and whoever made it has a hold.
-        unsafe { self.registry.end(self.node) };
+        unsafe { self.registry.end(self.node, Some(self.due)) };
     }
 }
 
@@ -68,7 +70,7 @@ impl<D: Door> Drop for Peek<'_, D> {
         match node_ref.state.end_peek() {
             Peeked::Alive => {}
             Peeked::Claimed(due) => {
-                let claim = self.registry.won(self.node);
+                let claim = self.registry.won(self.node, due);
                 match due {
                     // SAFETY: `end_peek` claimed just now.
                     Due::Run(cause) => unsafe { D::run(claim, cause, self.registry.moment()) },

@@ -27,8 +27,9 @@ use std::time::Duration;
 use crate::claim::Claim;
 use crate::list::{List, sequence_of};
 use crate::node::{Node, Place};
-use crate::registry::{Door, Locked, Phase, Registry, Shard};
+use crate::registry::{Door, Locked, Registry};
 use crate::report::{Cause, Problem};
+use crate::shard::{Phase, Shard};
 use crate::state::{Claimed, Due, Run};
 use crate::sync::{
     AtomicBool, AtomicU32, AtomicU64, Deadline, MODELLED, Moment, SHARDS, constructor,
@@ -173,12 +174,13 @@ impl<D: Door> Registry<D> {
                 return self.wait_for_another();
             }
             // SAFETY: all locks are held, and `begin` marks each shard but the first as merged.
-            Phase::Open => unsafe { begin::<D>(&mut shards) },
+            Phase::Open => unsafe { self.begin(&mut shards) },
             _ => {}
         }
         shards[0].phase = Phase::Closing { thread: thread_number(), cut: true };
         self.mark(&mut shards[0]);
         drop(shards);
+        self.cleaners.wake_all();
         self.running.is_for(cause);
         // Before it is told that nobody will run it.
         self.heir.disinherit();
@@ -204,10 +206,25 @@ impl<D: Door> Registry<D> {
             return false;
         }
         // SAFETY: all locks are held.
-        unsafe { begin::<D>(&mut shards) };
+        unsafe { self.begin(&mut shards) };
         drop(shards);
+        self.cleaners.wake_all();
         self.take_over();
         true
+    }
+
+    /// Begins a drain by this thread.
+    ///
+    /// # Safety
+    ///
+    /// All locks are held, and none has begun.
+    unsafe fn begin(&self, shards: &mut [Locked<'_, D>; SHARDS]) {
+        // SAFETY: each shard but the first is marked as merged here.
+        let all = unsafe { merge::<D>(shards) };
+        *shards[0].list(Place::Pending) = all;
+        shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
+        shards[0].phase = Phase::Draining { thread: thread_number() };
+        self.set_ending(true);
     }
 
     /// Settles what of its parents' is this process's to run.
@@ -276,12 +293,13 @@ impl<D: Door> Registry<D> {
             let node_ref = unsafe { node.as_ref() };
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Aside) };
-            if self.passes_over(node_ref) || !node_ref.at_exit() {
+            if !self.concerns_drain(node_ref) {
                 continue;
             }
             // Nothing is marked as shut before nothing is pending.
-            if node_ref.state.claim(Due::Run(cause)) == Claimed::Won {
-                return Some(self.won(node));
+            let due = Due::Run(cause);
+            if node_ref.state.claim(due) == Claimed::Won {
+                return Some(self.won(node, due));
             }
         }
         None
@@ -291,9 +309,13 @@ impl<D: Door> Registry<D> {
     /// something and this is not the last round.
     fn settle(&self, deadline: Deadline, last_round: bool) -> Rest {
         let me = thread_number();
+        // Apart from the lists: a door may end its claims before it runs callbacks.
+        let cleaner_runs = !deadline.passed() && self.cleaners.any_runs_elsewhere();
         let mut shard = self.shards[0].lock();
-        let busy =
-            |list: &List| !deadline.passed() && list.iter().any(|node| self.runs_elsewhere(node));
+        let busy = |list: &List| {
+            let mut nodes = list.iter();
+            !deadline.passed() && (cleaner_runs || nodes.any(|node| self.runs_elsewhere(node)))
+        };
         let phase = shard.phase;
         match phase {
             Phase::Draining { .. } => {}
@@ -353,7 +375,7 @@ impl<D: Door> Registry<D> {
         if lost || self.runs_elsewhere(node) {
             return Some(Problem::Unfinished);
         }
-        let left = node.is_alive() && node.at_exit() && !self.passes_over(node);
+        let left = node.is_alive() && self.concerns_drain(node);
         let cut = matches!(phase, Phase::Closing { cut: true, .. });
         left.then_some(if cut { Problem::Skipped } else { Problem::TooLate })
     }
@@ -404,19 +426,6 @@ impl<D: Door> Registry<D> {
             }
         }
     }
-}
-
-/// Begins a drain by this thread.
-///
-/// # Safety
-///
-/// All locks are held, and none has begun.
-unsafe fn begin<D: Door>(shards: &mut [Locked<'_, D>; SHARDS]) {
-    // SAFETY: each shard but the first is marked as merged here.
-    let all = unsafe { merge::<D>(shards) };
-    *shards[0].list(Place::Pending) = all;
-    shards[1..].iter_mut().for_each(|shard| shard.phase = Phase::Merged);
-    shards[0].phase = Phase::Draining { thread: thread_number() };
 }
 
 /// Takes the pending lists of all shards apart and makes one of them, in order.

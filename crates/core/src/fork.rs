@@ -25,8 +25,9 @@ use std::time::Duration;
 use crate::ending;
 use crate::heir::Estate;
 use crate::process;
-use crate::registry::{Door, Phase, Registry};
+use crate::registry::{Door, Registry};
 use crate::report::Cause;
+use crate::shard::Phase;
 use crate::sync::{MODELLED, back_off, thread_number};
 
 impl<D: Door> Registry<D> {
@@ -44,7 +45,9 @@ impl<D: Door> Registry<D> {
         // In the order of their index, as in the drain.
         self.shards.iter().for_each(|shard| mem::forget(shard.lock()));
         self.reporter.lock_for_fork();
-        self.heir.before_fork(&mut estate, self.order.mark::<D::Exclusion>());
+        self.slowest.lock_for_fork();
+        self.cleaners.lock_for_fork();
+        self.heir.before_fork(&mut estate, self.order.mark());
     }
 
     /// To be called in the parent after a fork.
@@ -53,6 +56,10 @@ impl<D: Door> Registry<D> {
     ///
     /// This thread called [`before_fork`](Self::before_fork) just before the fork.
     pub unsafe fn after_fork_in_parent(&self) {
+        // SAFETY: held since `before_fork`.
+        unsafe { self.cleaners.unlock_after_fork() };
+        // SAFETY: held since `before_fork`.
+        unsafe { self.slowest.unlock_after_fork() };
         // SAFETY: held since `before_fork`.
         unsafe { self.reporter.unlock_after_fork() };
         for shard in &self.shards {
@@ -70,11 +77,13 @@ impl<D: Door> Registry<D> {
     /// The thread that this one is a copy of called [`before_fork`](Self::before_fork) just before
     /// the fork.
     pub unsafe fn after_fork_in_child(&self) {
-        self.inherited.begin_here(self.order.mark::<D::Exclusion>());
+        self.inherited.begin_here(self.order.mark());
         self.know_process();
         // SAFETY: `before_fork` took the locks for this process as well.
         unsafe { self.after_fork_in_parent() };
         self.heir.in_child(&mut self.heir.lock());
+        self.cleaners.forked();
+        self.forget_totals();
         let mut first = self.shards[0].lock();
         // The drain of a parent's other thread does not go on here: this process has its own.
         let me = thread_number();
@@ -82,6 +91,9 @@ impl<D: Door> Registry<D> {
             Phase::Draining { thread } if thread != me => first.phase = Phase::Open,
             Phase::Closing { thread, .. } if thread != me => first.phase = Phase::Open,
             _ => {}
+        }
+        if first.phase == Phase::Open {
+            self.set_ending(false);
         }
     }
 }
@@ -98,7 +110,7 @@ impl<D: Door> Registry<D> {
             return;
         }
         let _shards = self.lock_all();
-        self.inherited.begin_here(self.order.mark::<D::Exclusion>());
+        self.inherited.begin_here(self.order.mark());
         self.know_process();
         self.heir.renounce(estate);
     }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::node::GENERATIONS;
 use crate::process::Witness;
-use crate::sync::{AtomicU32, AtomicU64, constructor, next_thread_number, thread_number};
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, constructor, next_thread_number, thread_number};
 
 /// Where the part of the registry begins that this process created itself.
 pub(crate) struct Inherited {
@@ -14,6 +15,10 @@ pub(crate) struct Inherited {
     below_thread: AtomicU32,
     /// The one thread of the parent that exists here: the copy of the one that forked.
     survivor: AtomicU32,
+    /// How many forks this process is away from the first, from 1 on; beyond what a node's flags hold, it
+    /// begins again. (A finalizer that waits in a process so many generations older than this one, and
+    /// was not run by any in between, would be taken for one of this process.)
+    generation: AtomicU8,
     /// The number of this process. 0: nobody has asked.
     process: AtomicU32,
     witness: Witness,
@@ -27,6 +32,7 @@ impl Inherited {
                 passed_over: AtomicU64::new(0),
                 below_thread: AtomicU32::new(0),
                 survivor: AtomicU32::new(0),
+                generation: AtomicU8::new(1),
                 process: AtomicU32::new(0),
                 witness: Witness::new(),
             }
@@ -40,6 +46,12 @@ impl Inherited {
         self.passed_over.store(sequence, Relaxed);
         self.below_thread.store(next_thread_number(), Relaxed);
         self.survivor.store(thread_number(), Relaxed);
+        self.generation.store(self.generation() % GENERATIONS + 1, Relaxed);
+    }
+
+    /// What finalizers that wait in this process are marked with.
+    pub(crate) fn generation(&self) -> u8 {
+        self.generation.load(Relaxed)
     }
 
     /// Where in the order begins what this process runs at its end.

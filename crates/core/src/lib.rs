@@ -25,8 +25,11 @@
 
 mod alive;
 mod claim;
+mod cleaner;
+mod cleaners;
 mod drain;
 pub mod ending;
+mod event;
 pub mod fork;
 mod heir;
 mod inherited;
@@ -34,23 +37,29 @@ mod list;
 mod lock;
 mod node;
 mod order;
+mod pause;
 mod process;
 mod registry;
 mod report;
+mod shard;
 pub mod signals;
 mod state;
 #[doc(hidden)]
 pub mod sync;
 mod thread;
+mod totals;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("lastly: exit hooks, forks and signals were written for Linux only so far");
 
 pub use claim::{Claim, Peek};
+pub use cleaner::{Cleaner, CleanerState, WhenFull};
 pub use drain::Terms;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
+pub use pause::Pause;
 pub use process::End;
 pub use registry::{Door, Registry};
 pub use report::{Cause, Description, Problem, Raised, Report, contain};
 pub use state::Due;
+pub use totals::{Slow, Totals};

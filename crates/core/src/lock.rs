@@ -75,6 +75,16 @@ impl<T, X: Exclusion> Lock<T, X> {
         Guard { lock: self }
     }
 
+    /// Shows what is in it to a holder who has forgotten his guard.
+    ///
+    /// # Safety
+    ///
+    /// It is held, by the caller or, in a forked child, for it.
+    pub(crate) unsafe fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        // SAFETY: the lock is held, so nobody else writes.
+        self.value.with(|value| look(unsafe { &*value }))
+    }
+
     /// Gives the lock back.
     ///
     /// # Safety

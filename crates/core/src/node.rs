@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::state::State;
-use crate::sync::{AtomicBool, AtomicU32, MODELLED, UnsafeCell, constructor};
+use crate::sync::{AtomicU8, AtomicU32, MODELLED, UnsafeCell, constructor};
 
 /// The engine's part of a finalizer. Shared by whoever holds the finalizer; freed by its door.
 pub struct Node {
@@ -21,12 +21,20 @@ pub struct Node {
     thread: AtomicU32,
     pub(crate) place: UnsafeCell<Place>,
     pub(crate) state: State,
-    at_exit: AtomicBool,
+    /// [`AT_EXIT`]; and above it, if the object has died and the callback waits for its turn, in which
+    /// process it has (see `put_off`).
+    flags: AtomicU8,
     shard: u8,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(MODELLED || size_of::<Node>() == 32);
+
+/// Of the flags: the drain is to run it.
+const AT_EXIT: u8 = 1;
+const GENERATION_SHIFT: u32 = 1;
+/// The generations of processes that the flags can tell apart. 0 is none: it does not wait.
+pub(crate) const GENERATIONS: u8 = u8::MAX >> GENERATION_SHIFT;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Links {
@@ -87,7 +95,7 @@ impl Node {
                 thread: AtomicU32::new(0),
                 place: UnsafeCell::new(Place::Nowhere),
                 state,
-                at_exit: AtomicBool::new(true),
+                flags: AtomicU8::new(AT_EXIT),
                 shard,
             }
         }
@@ -105,14 +113,38 @@ impl Node {
         self.state.is_dead()
     }
 
-    /// Whether the drain will run it.
+    /// Whether the drain will run it, if it is still alive then.
     pub fn at_exit(&self) -> bool {
-        // Relaxed: the drain reads it under the lock that the setter holds.
-        self.at_exit.load(Relaxed)
+        self.flag(AT_EXIT)
     }
 
+    /// Whether its object has died, and its callback waits: for the end of a pause, or for the thread
+    /// of a cleaner.
+    pub fn is_waiting(&self) -> bool {
+        self.flag(!AT_EXIT)
+    }
+
+    fn flag(&self, bits: u8) -> bool {
+        // Relaxed: the drain reads it under the lock that the setter holds.
+        self.flags.load(Relaxed) & bits != 0
+    }
+
+    /// Whether it waits since this process, of this [generation](crate::inherited), had its object die.
+    pub(crate) fn waits_in(&self, generation: u8) -> bool {
+        // Relaxed: as above.
+        self.flags.load(Relaxed) >> GENERATION_SHIFT == generation
+    }
+
+    /// Under the lock.
     pub(crate) fn store_at_exit(&self, on: bool) {
-        self.at_exit.store(on, Relaxed);
+        let others = self.flags.load(Relaxed) & !AT_EXIT;
+        self.flags.store(others | if on { AT_EXIT } else { 0 }, Relaxed);
+    }
+
+    /// Under the lock: from now on it waits.
+    pub(crate) fn store_waiting(&self, generation: u8) {
+        let at_exit = self.flags.load(Relaxed) & AT_EXIT;
+        self.flags.store(at_exit | generation << GENERATION_SHIFT, Relaxed);
     }
 
     /// The shard whose lock guards this node.

@@ -10,7 +10,9 @@
 //!   Threads read it side by side, and it never runs backwards between them: if one creation
 //!   happens before another, its number is smaller. Every reading is greater than every count.
 //!
-//! Where the host lets in one thread at a time (see `lock`), there is never more than one to count.
+//! Where the host lets in one thread at a time (see `lock`), there is never more than one to count. But
+//! where somebody wants to know how old finalizers are, the clock is read from then on: a reading is the
+//! time of creation, at no cost in memory.
 //!
 //! Two creations that nobody ordered may come out either way. So may two on different shards within
 //! one tick of the clock. That is a nanosecond to a few tens of them: less than it takes one thread
@@ -18,6 +20,7 @@
 //! thread or by the compiler, takes longer than that for one creation.)
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -26,7 +29,7 @@ use crate::sync::{AtomicU32, AtomicU64, clock_nanoseconds, constructor, thread_n
 
 /// In `counts_for`: no thread has registered yet.
 const NOBODY: u32 = 0;
-/// In `counts_for`: several threads have registered.
+/// In `counts_for`: several threads have registered, or somebody wants to know when it was.
 const CLOCK: u32 = u32::MAX;
 /// Marks a reading of the clock.
 const READING: u64 = 1 << 63;
@@ -57,7 +60,8 @@ impl Order {
         let Words { counts_for, count } = &*self.0;
         // Relaxed, also where it is changed: if one creation happens before another, the later one
         // finds what the earlier one found or left, or something newer.
-        if X::BY_HOST || counts_for.load(Relaxed) == thread_number() {
+        let counting = counts_for.load(Relaxed);
+        if X::BY_HOST && counting != CLOCK || counting == thread_number() {
             let next = count.load(Relaxed) + 1;
             count.store(next, Relaxed);
             return next;
@@ -67,10 +71,10 @@ impl Order {
 
     /// A number greater than all so far, and no greater than that of the next node. No two marks are
     /// the same. To be called under all locks.
-    pub(crate) fn mark<X: Exclusion>(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         let Words { counts_for, count } = &*self.0;
         // Relaxed: see `next`.
-        if X::BY_HOST || counts_for.load(Relaxed) != CLOCK {
+        if counts_for.load(Relaxed) != CLOCK {
             let mark = count.load(Relaxed) + 1;
             // All locks are held, so the thread that counts does not.
             count.store(mark, Relaxed);
@@ -84,6 +88,19 @@ impl Order {
                 return READING | now;
             }
         }
+    }
+
+    /// Reads every number off the clock from now on, however many threads there are: so that it tells
+    /// when. To be called under all locks, so that each list stays in order.
+    pub(crate) fn read_clock(&self) {
+        self.0.counts_for.store(CLOCK, Relaxed);
+    }
+
+    /// How long ago this number was given, if it was read off the clock.
+    pub(crate) fn age(sequence: u64) -> Option<Duration> {
+        let read = sequence & READING != 0;
+        let passed = || clock_nanoseconds().saturating_sub(sequence & !READING);
+        read.then(|| Duration::from_nanos(passed()))
     }
 
     #[inline(never)]
@@ -108,7 +125,7 @@ mod tests {
     /// A fork that follows another at once has a mark of its own, between the nodes before and after.
     fn marks_are_unique<X: Exclusion>(order: &Order) {
         let before = order.next::<X>();
-        let marks = [(); 3].map(|()| order.mark::<X>());
+        let marks = [(); 3].map(|()| order.mark());
         let after = order.next::<X>();
         assert!(before < marks[0] && marks.is_sorted_by(|a, b| a < b) && marks[2] <= after);
     }

@@ -11,20 +11,26 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_utils::CachePadded;
 
 use crate::claim::{Claim, Peek};
+use crate::cleaner::Cleaner;
+use crate::cleaners::Cleaners;
 use crate::drain::Running;
 use crate::heir::Heir;
 use crate::inherited::Inherited;
-use crate::list::{List, place_of, sequence_of};
+use crate::list::{place_of, sequence_of};
 use crate::lock::{Exclusion, Guard, Lock};
 use crate::node::{Node, Place};
 use crate::order::Order;
+use crate::pause::Pause;
 use crate::report::{Cause, Description, Problem, Report, Reporter};
+use crate::shard::{Phase, Shard};
 use crate::state::{Claimed, Due};
-use crate::sync::{Moment, SHARDS, back_off, constructor, each, thread_number};
+use crate::sync::{AtomicBool, Moment, SHARDS, back_off, constructor, each, thread_number};
+use crate::totals::Slowest;
 
 /// What the engine asks of a door about one of its nodes.
 ///
@@ -63,6 +69,26 @@ pub unsafe trait Door: Sized + 'static {
     /// Reports as unfinished what other threads are running, where that is known to the door alone.
     fn report_running(_cause: Cause) {}
 
+    /// Shows this thread's pause.
+    fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R;
+
+    /// The cleaner that is to run the callback when the object dies, if it has one.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a hold, as long as this is used.
+    unsafe fn cleaner<'a>(node: NonNull<Node>) -> Option<&'a Cleaner<Self>>;
+
+    /// Does the work of a thread of the engine's own that runs callbacks, the cleaner's of this name.
+    fn attached(_name: &str, work: impl FnOnce()) {
+        work();
+    }
+
+    /// Waits in this way, and lets others into the host meanwhile.
+    fn detached(wait: impl FnOnce() + Send) {
+        wait();
+    }
+
     /// Lets time pass, longer with each round, until another thread has done something.
     fn wait(round: u32) {
         back_off(round);
@@ -99,94 +125,15 @@ pub struct Registry<D: Door> {
     pub(crate) heir: Heir,
     pub(crate) reporter: Reporter,
     pub(crate) running: Running,
+    pub(crate) slowest: Slowest,
+    pub(crate) cleaners: Cleaners<D>,
+    /// Whether the end of the program has begun. Changed under all locks.
+    ending: AtomicBool,
     door: PhantomData<fn() -> D>,
 }
 
 /// A shard of a door's registry, locked.
 pub(crate) type Locked<'a, D> = Guard<'a, Shard, <D as Door>::Exclusion>;
-
-/// The nodes of some threads, under one lock.
-pub(crate) struct Shard {
-    /// The lists, by [`Place`].
-    lists: [List; Place::Nowhere as usize],
-    pub(crate) phase: Phase,
-}
-
-/// How far the end of the program has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The program runs.
-    Open,
-    /// Not the first shard: its nodes are now the first one's, and so is its lock.
-    Merged,
-    /// The first shard, while this thread drains.
-    Draining { thread: u32 },
-    /// The first shard, when the door is shut: every node is marked, and so is every new one. This
-    /// thread waits for what others had begun before that, and reports; or, if the drain was cut
-    /// short, reports only.
-    Closing { thread: u32, cut: bool },
-    /// The first shard, after the drain.
-    Shut,
-}
-
-impl Shard {
-    constructor! {
-        fn new() -> Self {
-            use Place::{Aside, Late, Pending, Unfinished};
-            let lists = [List::new(Pending), List::new(Late), List::new(Aside), List::new(Unfinished)];
-            Self { lists, phase: Phase::Open }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn list(&mut self, place: Place) -> &mut List {
-        &mut self.lists[place as usize]
-    }
-
-    /// Empties a list; what was in it is to be put elsewhere under the same lock.
-    pub(crate) fn take(&mut self, place: Place) -> List {
-        std::mem::replace(self.list(place), List::new(place))
-    }
-
-    /// The nodes of all lists.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = NonNull<Node>> {
-        self.lists.iter().flat_map(List::nodes)
-    }
-
-    /// Moves a node from the list it is in to another, as its newest; [`Place::Nowhere`] is none.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the lock that guards this shard and `node`, and the registry has a hold on
-    /// the node for as long as it is in a list.
-    #[inline]
-    pub(crate) unsafe fn shift(&mut self, node: NonNull<Node>, to: Place) {
-        // SAFETY: alive (this function's contract).
-        let node_ref = unsafe { node.as_ref() };
-        // SAFETY: the lock is held.
-        let from = unsafe { place_of(node_ref) };
-        if from != Place::Nowhere {
-            // SAFETY: the lock is held, and `place` says that the node is in this list.
-            unsafe { self.list(from).remove(node) };
-        }
-        if to != Place::Nowhere {
-            // SAFETY: the lock is held, the node is in no list now, and it is held.
-            unsafe { self.list(to).push_newest(node) };
-        }
-    }
-
-    /// Moves all nodes of one list to another, newest last.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the lock that guards this shard.
-    pub(crate) unsafe fn shift_all(&mut self, from: Place, to: Place) {
-        while let Some(oldest) = self.list(from).oldest() {
-            // SAFETY: the lock is held; the registry keeps its hold.
-            unsafe { self.shift(oldest, to) };
-        }
-    }
-}
 
 impl<D: Door> Registry<D> {
     constructor! {
@@ -200,6 +147,9 @@ impl<D: Door> Registry<D> {
                 heir: Heir::new(),
                 reporter: Reporter::new(),
                 running: Running::new(),
+                slowest: Slowest::new(),
+                cleaners: Cleaners::new(),
+                ending: AtomicBool::new(false),
                 door: PhantomData,
             }
         }
@@ -232,6 +182,7 @@ impl<D: Door> Registry<D> {
         };
         // SAFETY: the lock is held, and the registry has a hold.
         unsafe { shard.shift(node, place) };
+        shard.tally.created += 1;
         tie();
         place != Place::Aside
     }
@@ -264,7 +215,7 @@ impl<D: Door> Registry<D> {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         match node_ref.state.claim(due) {
-            Claimed::Won => Some(self.won(node)),
+            Claimed::Won => Some(self.won(node, due)),
             Claimed::Shut => {
                 // SAFETY: claimed just now, and the caller has a hold.
                 unsafe { self.end_too_late(node) };
@@ -276,13 +227,13 @@ impl<D: Door> Registry<D> {
 
     /// What follows a claim that was won just now, before anything is done with it.
     #[inline]
-    pub(crate) fn won(&self, node: NonNull<Node>) -> Claim<'_, D> {
+    pub(crate) fn won(&self, node: NonNull<Node>, due: Due) -> Claim<'_, D> {
         // SAFETY: whoever claims has a hold.
         let node_ref = unsafe { node.as_ref() };
         node_ref.store_thread(thread_number());
         // SAFETY: written when the node was entered, which came before any claim.
         self.heir.claimed(|| unsafe { sequence_of(node_ref) });
-        Claim { registry: self, node }
+        Claim { registry: self, node, due }
     }
 
     /// The right to look at the callback, for one caller at a time; `None` if the finalizer is
@@ -313,12 +264,25 @@ impl<D: Door> Registry<D> {
         let mut shard = self.lock(node_ref.shard());
         let turned_on = on && !node_ref.at_exit();
         node_ref.store_at_exit(on);
+        if turned_on {
+            // SAFETY: the lock is held; the registry keeps its hold.
+            unsafe { self.have_drained(&mut shard, node) };
+        }
+    }
+
+    /// Something has changed: if the running drain has passed over this node, it is its turn again.
+    ///
+    /// # Safety
+    ///
+    /// `shard` guards the node, which is in this registry or was, and is alive.
+    pub(crate) unsafe fn have_drained(&self, shard: &mut Shard, node: NonNull<Node>) {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
         // SAFETY: the lock is held.
         let passed_over = unsafe { place_of(node_ref) } == Place::Aside;
         // Only what can run: one that the drain would pass over again must not keep it going.
-        let can_run = node_ref.is_alive() && !self.passes_over(node_ref);
-        let draining = matches!(shard.phase, Phase::Draining { .. });
-        if turned_on && passed_over && can_run && draining {
+        let can_run = node_ref.is_alive() && self.concerns_drain(node_ref);
+        if passed_over && can_run && matches!(shard.phase, Phase::Draining { .. }) {
             // SAFETY: the lock is held; the registry keeps its hold.
             unsafe { shard.shift(node, Place::Pending) };
         }
@@ -352,6 +316,15 @@ impl<D: Door> Registry<D> {
         unsafe { sequence_of(node) }
     }
 
+    /// Whether the drain is to run this, if it is alive. Under the lock that guards it.
+    ///
+    /// What waits because its object died in this process is this process's to run, whoever created it;
+    /// what an ancestor left waiting is its heir's.
+    pub(crate) fn concerns_drain(&self, node: &Node) -> bool {
+        let wanted = node.at_exit() || node.is_waiting();
+        wanted && !self.passes_over(node) || node.waits_in(self.inherited.generation())
+    }
+
     /// Whether the node is a parent's. Under the lock that guards it.
     pub(crate) fn is_inherited(&self, node: &Node) -> bool {
         // SAFETY: under the lock.
@@ -368,6 +341,17 @@ impl<D: Door> Registry<D> {
     #[cold]
     pub fn report_too_late(&self, of: &Description) {
         self.report(self.running.cause(), of, Problem::TooLate, None);
+    }
+
+    /// Says whether the end of the program has begun. Under all locks.
+    pub(crate) fn set_ending(&self, ending: bool) {
+        // Relaxed: who has to know is woken after that, by a lock; others may find out a little later.
+        self.ending.store(ending, Relaxed);
+    }
+
+    /// Whether the end of the program has begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
     }
 
     /// Whether the drain has begun to run callbacks.
@@ -439,11 +423,9 @@ impl<D: Door> Registry<D> {
     pub(crate) unsafe fn end_too_late(&self, node: NonNull<Node>) {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
-        // SAFETY: written when the node was entered.
-        let inherited = self.inherited.passes_over(unsafe { sequence_of(node_ref) });
-        let tell = node_ref.at_exit() && !inherited && node_ref.state.tell();
+        let tell = self.concerns_drain(node_ref) && node_ref.state.tell();
         // SAFETY: this function's contract.
-        unsafe { self.end(node) };
+        unsafe { self.end(node, None) };
         if tell {
             // SAFETY: this function's contract.
             let description = unsafe { D::describe(node) };
@@ -457,26 +439,32 @@ impl<D: Door> Registry<D> {
     ///
     /// As for [`finish`](Self::finish).
     #[inline]
-    pub(crate) unsafe fn end(&self, node: NonNull<Node>) {
+    pub(crate) unsafe fn end(&self, node: NonNull<Node>, by: Option<Due>) {
         // SAFETY: this is the engine, and `finish` calls it under the lock.
         let untie = || unsafe { D::untie(node) };
         // SAFETY: this function's contract.
-        unsafe { self.finish(node, untie) };
+        unsafe { self.finish(node, by, untie) };
     }
 
-    /// Takes a node that is done with out of the registry.
+    /// Takes a node that is done with out of the registry, and counts by what it ended.
     ///
     /// # Safety
     ///
     /// The caller has claimed `node` and has a hold on it.
     #[inline]
-    pub(crate) unsafe fn finish(&self, node: NonNull<Node>, untie: impl FnOnce() -> bool) {
+    pub(crate) unsafe fn finish(
+        &self,
+        node: NonNull<Node>,
+        by: Option<Due>,
+        untie: impl FnOnce() -> bool,
+    ) {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         let mut shard = self.lock(node_ref.shard());
         // SAFETY: the lock is held.
         unsafe { shard.shift(node, Place::Nowhere) };
         node_ref.state.finish();
+        shard.tally.count(by);
         let release = untie();
         drop(shard);
         if release {

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::lock::Lock;
-use crate::sync::{AtomicBool, AtomicU64, Moment, constructor};
+use crate::sync::{AtomicU8, AtomicU64, Moment, constructor};
 
 /// What made a finalizer run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,13 @@ pub enum Problem<'a> {
 
 /// A failure in the way of a door's language: an exception. The door's own hook knows its type.
 pub trait Raised: Display + Any {}
+
+impl Problem<'_> {
+    /// Whether the callback ran, and failed.
+    fn is_failure(&self) -> bool {
+        matches!(self, Problem::Panic(_) | Problem::Error(_) | Problem::Raised(_))
+    }
+}
 
 impl Display for Problem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,23 +176,35 @@ impl Drop for Reporting {
 /// Where reports go.
 pub(crate) struct Reporter {
     hook: Lock<Option<Arc<Hook>>>,
-    /// Whether somebody wants to know how long callbacks take.
-    measures: AtomicBool,
-    /// How many reports there were.
-    count: AtomicU64,
+    /// Who wants to know how long callbacks take: [`HOOK`], [`RECORDING`].
+    measures: AtomicU8,
+    /// How many reports there were: of callbacks that failed, and of those that were lost at the end.
+    failed: AtomicU64,
+    lost: AtomicU64,
 }
+
+const HOOK: u8 = 1;
+const RECORDING: u8 = 2;
 
 impl Reporter {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self { hook: Lock::new(None), measures: AtomicBool::new(false), count: AtomicU64::new(0) }
+            Self {
+                hook: Lock::new(None),
+                measures: AtomicU8::new(0),
+                failed: AtomicU64::new(0),
+                lost: AtomicU64::new(0),
+            }
         }
     }
 
     /// Makes `hook` the one that gets the reports; `None` is the default. Gives back the old one.
     pub(crate) fn replace(&self, hook: Option<Arc<Hook>>) -> Option<Arc<Hook>> {
         // Relaxed: a report more or less with a duration is all that hangs on it.
-        self.measures.store(hook.is_some(), Relaxed);
+        match hook {
+            Some(_) => self.measures.fetch_or(HOOK, Relaxed),
+            None => self.measures.fetch_and(!HOOK, Relaxed),
+        };
         std::mem::replace(&mut *self.hook.lock(), hook)
     }
 
@@ -193,7 +212,18 @@ impl Reporter {
     #[inline]
     pub(crate) fn moment(&self) -> Option<Moment> {
         // Relaxed: see `replace`.
-        self.measures.load(Relaxed).then(Moment::now)
+        (self.measures.load(Relaxed) != 0).then(Moment::now)
+    }
+
+    pub(crate) fn record(&self) {
+        // Relaxed: as above.
+        self.measures.fetch_or(RECORDING, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_recording(&self) -> bool {
+        // Relaxed: as above.
+        self.measures.load(Relaxed) & RECORDING != 0
     }
 
     pub(crate) fn report(
@@ -209,8 +239,9 @@ impl Reporter {
         let report = Report { cause, object, function, created, problem, duration };
         // The hook runs without the lock: it may set another one, or fail and be reported on.
         let hook = self.hook.lock().clone();
+        let count = if problem.is_failure() { &self.failed } else { &self.lost };
         // Relaxed: whoever waits only wants to see it change.
-        self.count.fetch_add(1, Relaxed);
+        count.fetch_add(1, Relaxed);
         // A hook may use finalizers. When the door is shut, each of those comes too late: to tell it of
         // that as well would have no end.
         let endless = REPORTING.get() && matches!(problem, Problem::TooLate);
@@ -228,8 +259,22 @@ impl Reporter {
         contain(|| drop(hook), |_| ());
     }
 
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+
     pub(crate) fn count(&self) -> u64 {
-        self.count.load(Relaxed)
+        self.failed() + self.lost()
+    }
+
+    pub(crate) fn forget(&self) {
+        // Relaxed: as in `report`.
+        self.failed.store(0, Relaxed);
+        self.lost.store(0, Relaxed);
     }
 
     pub(crate) fn lock_for_fork(&self) {

@@ -73,6 +73,25 @@ mod imp {
         NUMBERS.load(Relaxed)
     }
 
+    /// Sleeps until this word is another, or the time is spent; or for no reason.
+    pub(crate) fn wait_for_change(word: &AtomicU32, known: u32, deadline: Deadline) {
+        let left = deadline.left().map(|left| libc::timespec {
+            tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        let timeout = left.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+        // SAFETY: a word, and a time or null. Whatever ends it, the caller looks again.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, known, timeout) };
+    }
+
+    /// Wakes all who sleep on this word.
+    pub(crate) fn wake_all(word: &AtomicU32) {
+        let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+        // SAFETY: a word, of which the system only takes the address.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, i32::MAX) };
+    }
+
     static CLOCK_START: OnceLock<Instant> = OnceLock::new();
 
     /// The monotonic clock, in nanoseconds since this was first asked.
@@ -214,6 +233,14 @@ mod imp {
     pub(crate) fn next_thread_number() -> u32 {
         NUMBERS.load(Relaxed)
     }
+
+    pub(crate) fn wait_for_change(word: &AtomicU32, known: u32, _deadline: Deadline) {
+        while word.load(Relaxed) == known {
+            loom::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn wake_all(_word: &AtomicU32) {}
 
     /// A clock that ticks at every look. Not loom's: reading a clock is no synchronisation.
     pub(crate) fn clock_nanoseconds() -> u64 {

@@ -15,13 +15,15 @@
 use std::alloc::{Layout, handle_alloc_error};
 use std::any::{Any, type_name};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use lastly_core::sync::{self, Moment, UnsafeCell};
-use lastly_core::{ByLock, Cause, Claim, Description, Door, Node, Problem, contain};
+use lastly_core::{
+    ByLock, Cause, Claim, Cleaner, Description, Door, Node, Pause, Problem, contain,
+};
 
 use crate::REGISTRY;
 use crate::outcome::{CallbackError, Outcome};
@@ -29,6 +31,11 @@ use crate::tied::{self, Tied};
 
 /// The Rust door, as the engine sees it.
 pub(crate) struct RustDoor;
+
+thread_local! {
+    // Constant and without a destructor, so that it can be used at any moment of a thread's life.
+    static PAUSE: ManuallyDrop<Pause> = const { ManuallyDrop::new(Pause::new()) };
+}
 
 #[repr(C)]
 struct Entry {
@@ -350,6 +357,16 @@ unsafe impl Door for RustDoor {
         let (object, function) = (table.describe)();
         let created = Some(created.to_string().into());
         Description { object: object.into(), function: function.into(), created }
+    }
+
+    #[inline]
+    fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R {
+        PAUSE.with(|pause| look(pause))
+    }
+
+    #[inline]
+    unsafe fn cleaner<'a>(_node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
+        None
     }
 
     unsafe fn retain(node: NonNull<Node>) {

@@ -115,7 +115,12 @@ impl Ties {
         let node = newest.cast();
         // SAFETY: what is in the object's list is in the registry or held by the object; either
         // hold lasts until it leaves both, which is below.
-        match unsafe { REGISTRY.claim(node, Due::Run(Cause::ObjectDied)) } {
+        let claim = match unsafe { REGISTRY.put_off(node) } {
+            true => None,
+            // SAFETY: as above.
+            false => unsafe { REGISTRY.claim(node, Due::Run(Cause::ObjectDied)) },
+        };
+        match claim {
             Some(claim) => {
                 // SAFETY: claimed just now, nothing was taken out.
                 unsafe { entry::run(&claim, Cause::ObjectDied, REGISTRY.moment()) };
@@ -134,7 +139,7 @@ impl Ties {
                     unsafe { self.pop(newest) };
                     left_registry
                 };
-                // Dead, or busy on another thread, or with the door shut.
+                // Put off, or dead, or busy on another thread, or with the door shut.
                 // SAFETY: the entry is alive (above), and `pop` only links.
                 if unsafe { REGISTRY.locked(node, pop) } {
                     // SAFETY: a shell: the hold was the object's.

@@ -1,0 +1,425 @@
+//! A cleaner: a thread that runs the callbacks of what dies on others.
+//!
+//! A finalizer that has one is *handed over* when its object dies: it waits (see `pause`), **alive and in
+//! the registry**, and the cleaner's *backlog* remembers it. The cleaner's thread, which the first one
+//! starts, claims and runs what is in the backlog, in the order of death. From that follows the rest:
+//!
+//! - An explicit call of what waits wins or loses its claim as ever, and runs where it is made.
+//! - At the end of the program the thread takes nothing more from the backlog. The drain runs it, in its
+//!   own order, newest first; and it waits for the one callback that the thread is in.
+//! - In a forked child the backlog means nothing: what waited in the parent, the parent runs. The child
+//!   starts a thread of its own when something dies there.
+//!
+//! The backlog is bounded. Where it is full, either who drops the object *helps*, by running the callback
+//! there and then, or he *blocks* until there is room. The cleaner's own thread never blocks: what dies
+//! in a callback helps.
+
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cleaners::make_room;
+use crate::ending::LARGE_STACK;
+use crate::event::Event;
+use crate::lock::{Guard, Lock};
+use crate::node::Node;
+use crate::registry::{Door, Registry};
+use crate::sync::{Deadline, MODELLED, thread_number};
+use crate::thread;
+
+/// What happens to a callback that finds the backlog full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It runs at once, on the thread that dropped the object.
+    Help,
+    /// That thread waits until there is room.
+    Block,
+}
+
+/// A thread that runs callbacks, and what waits for it. When the last handle goes, the backlog is brought
+/// to its end, and the thread ends.
+pub struct Cleaner<D: Door>(Arc<Handle<D>>);
+
+struct Handle<D: Door>(Arc<Shared<D>>);
+
+/// What the thread has, too.
+pub(crate) struct Shared<D: Door> {
+    registry: &'static Registry<D>,
+    name: Arc<str>,
+    limit: usize,
+    when_full: WhenFull,
+    backlog: Lock<Backlog, D::Exclusion>,
+    /// For the cleaner's thread: there is something to do.
+    work: Event,
+    /// For others: something has been done.
+    progress: Event,
+}
+
+/// What is to be done, and how far it has come.
+pub(crate) struct Backlog {
+    /// In order of death. Each with a hold.
+    waiting: VecDeque<NonNull<Node>>,
+    /// How many were ever put there.
+    handed: u64,
+    /// Which of them, by that count, the thread is running; the outermost, if one runs inside another.
+    running: Option<u64>,
+    /// The thread.
+    worker: Worker,
+    /// It has nothing to do, and waits.
+    idle: bool,
+    /// How many wait for room.
+    blocked: u32,
+    /// How many wait for what was handed over before.
+    barriers: u32,
+    closed: bool,
+}
+
+/// One that was taken from the backlog, with the hold that it had there; and the how manieth it was.
+struct Turn {
+    node: NonNull<Node>,
+    number: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    None,
+    /// Started, but not there yet.
+    Starting,
+    Thread(u32),
+}
+
+// SAFETY: what is in it may be released, and run, on any thread; so it is with all nodes.
+unsafe impl Send for Backlog {}
+
+/// How a cleaner is doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CleanerState {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many callbacks wait for it.
+    pub waiting: usize,
+    /// How many may.
+    pub limit: usize,
+    /// Whether it is running one.
+    pub running: bool,
+    /// How many were handed over to it so far.
+    pub handed: u64,
+}
+
+impl<D: Door> Clone for Cleaner<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D: Door> Drop for Handle<D> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<D: Door> Cleaner<D> {
+    /// A cleaner which backlog holds so many, one at least. Its thread starts when there is something to
+    /// do.
+    pub fn new(
+        registry: &'static Registry<D>,
+        name: &str,
+        limit: usize,
+        when_full: WhenFull,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            registry,
+            name: name.into(),
+            limit: limit.max(1),
+            when_full,
+            backlog: Lock::new(Backlog::new()),
+            work: Event::new(),
+            progress: Event::new(),
+        });
+        registry.cleaners.add(NonNull::from(&*shared));
+        Self(Arc::new(Handle(shared)))
+    }
+
+    /// How it is doing.
+    pub fn state(&self) -> CleanerState {
+        self.0.0.state()
+    }
+
+    /// Takes a finalizer over, and one hold on it. False: it is the caller's to run.
+    pub(crate) fn take(&self, node: NonNull<Node>) -> bool {
+        Shared::take(&self.0.0, node)
+    }
+
+    /// Waits until everything that was handed over before has run, for so long at most. False: it has
+    /// not, as the time was spent, or the program ends.
+    ///
+    /// Called on the cleaner's own thread, in a callback, it runs that itself.
+    pub fn drain(&self, timeout: Option<Duration>) -> bool {
+        self.0.0.drain(timeout.map_or(Deadline::NEVER, Deadline::after))
+    }
+
+    /// From now on nothing is handed over any more: callbacks run where their objects die. What waits
+    /// still runs.
+    pub fn close(&self) {
+        self.0.0.close();
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.0.backlog.lock().closed
+    }
+
+    /// What the cleaner's thread does. For models, which have no other threads than their own.
+    #[doc(hidden)]
+    pub fn work(&self) {
+        let shared = Arc::clone(&self.0.0);
+        shared.work(true);
+    }
+}
+
+impl Backlog {
+    const fn new() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            handed: 0,
+            running: None,
+            worker: Worker::None,
+            idle: false,
+            blocked: 0,
+            barriers: 0,
+            closed: false,
+        }
+    }
+
+    /// How many were taken from it.
+    fn taken(&self) -> u64 {
+        self.handed - self.waiting.len() as u64
+    }
+
+    /// Up to which everything has run.
+    fn done(&self) -> u64 {
+        self.running.map_or(self.taken(), |running| running - 1)
+    }
+
+    fn is_worker(&self) -> bool {
+        self.worker == Worker::Thread(thread_number())
+    }
+
+    /// In a new child: of the threads, only this one is there.
+    pub(crate) fn forked(&mut self) {
+        if !self.is_worker() {
+            self.worker = Worker::None;
+            self.running = None;
+        }
+        (self.idle, self.blocked, self.barriers) = (false, 0, 0);
+    }
+}
+
+type Locked<'a, D> = Guard<'a, Backlog, <D as Door>::Exclusion>;
+
+impl<D: Door> Shared<D> {
+    pub(crate) fn backlog(&self) -> &Lock<Backlog, D::Exclusion> {
+        &self.backlog
+    }
+
+    pub(crate) fn state(&self) -> CleanerState {
+        let backlog = self.backlog.lock();
+        CleanerState {
+            name: Arc::clone(&self.name),
+            waiting: backlog.waiting.len(),
+            limit: self.limit,
+            running: backlog.running.is_some(),
+            handed: backlog.handed,
+        }
+    }
+
+    /// Whether its thread is running a callback, and is not this one.
+    pub(crate) fn runs_elsewhere(&self) -> bool {
+        let backlog = self.backlog.lock();
+        backlog.running.is_some() && !backlog.is_worker()
+    }
+
+    /// The end of the program has begun, or this is closed: whoever waits has a look.
+    pub(crate) fn wake_all(&self) {
+        let mut backlog = self.backlog.lock();
+        backlog.idle = false;
+        self.work.happens();
+        self.progress.happens();
+        drop(backlog);
+        self.work.wake();
+        self.progress.wake();
+    }
+
+    fn close(&self) {
+        self.backlog.lock().closed = true;
+        self.wake_all();
+    }
+
+    fn take(self: &Arc<Self>, node: NonNull<Node>) -> bool {
+        let mut spare = VecDeque::new();
+        let mut backlog = self.backlog.lock();
+        loop {
+            if self.registry.is_ending() {
+                // It waits, so the drain runs it.
+                drop(backlog);
+                // SAFETY: the hold is ours now, and nothing is locked.
+                unsafe { D::release(node) };
+                return true;
+            }
+            if backlog.closed {
+                return false;
+            }
+            if backlog.waiting.len() >= self.limit {
+                if self.when_full == WhenFull::Help || backlog.is_worker() {
+                    return false;
+                }
+                backlog.blocked += 1;
+                backlog = self.wait(&self.progress, backlog, Deadline::NEVER);
+                backlog.blocked -= 1;
+            } else if make_room(&mut backlog.waiting, &mut spare) {
+                break;
+            } else {
+                let room = backlog.waiting.len() * 2 + 4;
+                drop(backlog);
+                spare = VecDeque::with_capacity(room.min(self.limit));
+                backlog = self.backlog.lock();
+            }
+        }
+        backlog.waiting.push_back(node);
+        backlog.handed += 1;
+        self.see_to_it(backlog);
+        true
+    }
+
+    /// There is something to do.
+    fn see_to_it(self: &Arc<Self>, mut backlog: Locked<'_, D>) {
+        if backlog.worker == Worker::None {
+            backlog.worker = Worker::Starting;
+            drop(backlog);
+            return self.start();
+        }
+        if backlog.idle {
+            backlog.idle = false;
+            self.work.happens();
+            drop(backlog);
+            self.work.wake();
+        }
+    }
+
+    #[cold]
+    fn start(self: &Arc<Self>) {
+        if MODELLED {
+            return;
+        }
+        let shared = Arc::clone(self);
+        let work = move || {
+            let name = Arc::clone(&shared.name);
+            // It may be the last that has it, and what is left is let go of attached.
+            D::attached(&name, move || shared.work(true));
+        };
+        if thread::start(c"lastly-cleaner", LARGE_STACK, work).is_err() {
+            // There is no thread to be had: then it is this one's to do.
+            self.work(false);
+        }
+    }
+
+    /// What the cleaner's thread does: until nobody has anything for it any more, or, if it is not to
+    /// stay, until there is nothing to do.
+    fn work(&self, stay: bool) {
+        self.backlog.lock().worker = Worker::Thread(thread_number());
+        loop {
+            while let Some(turn) = self.next() {
+                self.run(&turn);
+            }
+            let mut backlog = self.backlog.lock();
+            let more = !backlog.waiting.is_empty();
+            if self.registry.is_ending() || !more && (backlog.closed || !stay) {
+                backlog.worker = Worker::None;
+                return;
+            }
+            if !more {
+                backlog.idle = true;
+                drop(self.wait(&self.work, backlog, Deadline::NEVER));
+            }
+        }
+    }
+
+    /// The next to run. None when there is none, or the program ends.
+    fn next(&self) -> Option<Turn> {
+        let mut backlog = self.backlog.lock();
+        if self.registry.is_ending() {
+            return None;
+        }
+        let node = backlog.waiting.pop_front()?;
+        let number = backlog.taken();
+        backlog.running.get_or_insert(number);
+        Some(Turn { node, number })
+    }
+
+    /// Runs it, if nobody else has.
+    fn run(&self, turn: &Turn) {
+        // SAFETY: it was in the registry when it was handed over, and that hold is ours.
+        unsafe { self.registry.run_waiting(turn.node) };
+        let mut backlog = self.backlog.lock();
+        if backlog.running == Some(turn.number) {
+            backlog.running = None;
+        }
+        let room = backlog.waiting.len() <= self.limit / 2;
+        if backlog.barriers > 0 || backlog.blocked > 0 && room {
+            self.progress.happens();
+            drop(backlog);
+            self.progress.wake();
+        }
+    }
+
+    fn drain(&self, deadline: Deadline) -> bool {
+        let mut backlog = self.backlog.lock();
+        let last = backlog.handed;
+        if backlog.is_worker() {
+            while backlog.taken() < last && !deadline.passed() {
+                drop(backlog);
+                self.next().iter().for_each(|turn| self.run(turn));
+                backlog = self.backlog.lock();
+                if self.registry.is_ending() {
+                    break;
+                }
+            }
+            return backlog.taken() >= last;
+        }
+        while backlog.done() < last {
+            if deadline.passed() || self.registry.is_ending() {
+                return false;
+            }
+            backlog.barriers += 1;
+            backlog = self.wait(&self.progress, backlog, deadline);
+            backlog.barriers -= 1;
+        }
+        true
+    }
+
+    /// Gives the lock back, waits until the event happens, or the time is spent, and takes it again.
+    fn wait<'a>(
+        &'a self,
+        event: &Event,
+        backlog: Locked<'a, D>,
+        deadline: Deadline,
+    ) -> Locked<'a, D> {
+        let seen = event.seen();
+        drop(backlog);
+        D::detached(|| event.wait(seen, deadline));
+        self.backlog.lock()
+    }
+}
+
+impl<D: Door> Drop for Shared<D> {
+    fn drop(&mut self) {
+        self.registry.cleaners.remove(self);
+        let waiting = std::mem::take(&mut self.backlog.lock().waiting);
+        for node in waiting {
+            // SAFETY: each had a hold, and nothing is locked.
+            unsafe { D::release(node) };
+        }
+    }
+}
