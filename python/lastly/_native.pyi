@@ -21,6 +21,7 @@ __all__ = [
     "begin_to_watch",
     "check_signal",
     "clear",
+    "details",
     "end",
     "end_by",
     "finalize",
@@ -58,6 +59,7 @@ class finalize(weakref.finalize[_P, _T], Generic[_P, _T, _R]):
 def alive() -> list[finalize]: ...
 def alive_count() -> int: ...
 def clear() -> None: ...
+def details(finalizer: object) -> _Details | None: ...
 def end(finalizer: object) -> bool: ...
 def parts(finalizer: object) -> _Parts | None: ...
 
@@ -103,3 +105,4 @@ _remains: object
 _Parts: TypeAlias = tuple[
     weakref.ref[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any] | None, int
 ]
+_Details: TypeAlias = tuple[str | None, str, str | None, float | None, bool, bool, int]

@@ -1,9 +1,10 @@
 //! What can be done with a finalizer.
 
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use lastly_core::sync::Moment;
-use lastly_core::{Cause, Claim, Due, Node, Problem};
+use lastly_core::{Cause, Claim, Description, Due, Node, Problem};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -138,7 +139,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         since: Option<Moment>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         attached(self.0.py(), || {
-            let of = names::describe(self.node(), &content.callback.function, &content.weakref);
+            let of = self.describe(content);
             if budget::is_spent(&error, self.0.py()) {
                 REGISTRY.report(Cause::ObjectDied, &of, Problem::Unfinished, since);
                 // It was meant for the callback of the drain, in which the object died.
@@ -228,6 +229,22 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     pub(crate) fn index(&self) -> u64 {
         // SAFETY: the reference is the hold.
         unsafe { REGISTRY.index(self.node()) }
+    }
+
+    /// How long ago it was created, where that is known.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        // SAFETY: the reference is the hold.
+        unsafe { REGISTRY.age(self.node()) }
+    }
+
+    /// What it is about, which holds this.
+    pub(crate) fn describe(&self, content: &BoundContent<'py>) -> Description {
+        names::describe(self.node(), &content.callback.function, &content.weakref)
+    }
+
+    /// Whether its object has died, and its callback waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.node_ref().is_waiting()
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -51,7 +51,7 @@ mod _native {
     #[pymodule_export]
     use crate::budget::{set_budget, time_is_spent};
     #[pymodule_export]
-    use crate::live::{alive, alive_count, clear, end, parts};
+    use crate::live::{alive, alive_count, clear, details, end, parts};
     #[pymodule_export]
     use crate::report::{Report, reset_hook, set_hook};
     #[pymodule_export]
@@ -69,7 +69,7 @@ mod _native {
         require_global_lock(py)?;
         crate::report::begin();
         crate::budget::ask_environment();
-        crate::sites::ask_environment();
+        crate::sites::ask_environment(py);
         // What is made once is made now. A thread that made it with the first finalizer would let go
         // of the interpreter meanwhile; if another then forked, the child would wait for ever.
         crate::capture::Carriers::get(py)?;

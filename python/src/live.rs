@@ -1,10 +1,13 @@
 //! What is alive: the native side of `finalize._registry` (see `lastly/_registry.py`).
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
 
 use crate::class;
 use crate::door::{self, REGISTRY};
 use crate::finalizer::Finalizer;
+use crate::names;
 
 /// Every finalizer that is alive, oldest first.
 #[pyfunction]
@@ -55,4 +58,21 @@ pub(crate) fn parts<'py>(finalizer: &Bound<'py, PyAny>) -> PyResult<Option<Parts
     let Some(content) = finalizer.content()? else { return Ok(None) };
     let [function, arguments, keywords] = content.callback.into_parts()?;
     Ok(Some((content.weakref, function, arguments, keywords, finalizer.index())))
+}
+
+type Details = (Option<String>, String, Option<String>, Option<f64>, bool, bool, u64);
+
+/// What can be told of a live finalizer: the type of its object, its function, where it was created, how
+/// many seconds ago, whether the end of the program will run it, whether its object has died and it
+/// waits, and its place in the order of creation. `None` if it is dead.
+#[pyfunction]
+pub(crate) fn details(finalizer: &Bound<'_, PyAny>) -> PyResult<Option<Details>> {
+    let Some(finalizer) = class::instance(finalizer)? else { return Ok(None) };
+    let Some(content) = finalizer.content()? else { return Ok(None) };
+    let of = finalizer.describe(&content);
+    let object = (of.object != names::UNKNOWN).then(|| of.object.into_owned());
+    let created = of.created.map(Cow::into_owned);
+    let age = finalizer.age().map(|age| age.as_secs_f64());
+    let (at_exit, waits) = (finalizer.at_exit(), finalizer.is_waiting());
+    Ok(Some((object, of.function.into_owned(), created, age, at_exit, waits, finalizer.index())))
 }

@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::door::REGISTRY;
 use crate::names;
 
 /// Whether to record.
@@ -44,11 +45,19 @@ pub(crate) fn record_sites(on: bool) {
     // Relaxed, here and below: changed and read by threads that are attached to the interpreter.
     ON.store(on, Relaxed);
     USED.fetch_or(on, Relaxed);
+    if on {
+        REGISTRY.record();
+    }
 }
 
-/// Does what the environment says.
-pub(crate) fn ask_environment() {
-    if env::var_os("LASTLY_SITES").is_some_and(|value| value == "1") {
+/// Does what the environment says; `-X dev` asks for it, too.
+pub(crate) fn ask_environment(py: Python<'_>) {
+    let asked = env::var_os("LASTLY_SITES");
+    let develops = || {
+        let flags = py.import("sys").and_then(|sys| sys.getattr("flags"));
+        flags.and_then(|flags| flags.getattr("dev_mode")?.is_truthy()).unwrap_or(false)
+    };
+    if asked.map_or_else(develops, |value| value == "1") {
         record_sites(true);
     }
 }
