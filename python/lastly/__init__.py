@@ -39,7 +39,7 @@ Limitations:
 # another forks, and the child would wait for it for ever.
 from lastly import _exit as _exit
 from lastly._install import install, uninstall
-from lastly._native import SelfReferenceWarning, finalize
+from lastly._native import Cleaner, Pressure, SelfReferenceWarning, finalize, paused
 from lastly._registry import REGISTRY
 
 TYPE_CHECKING = False
@@ -49,11 +49,14 @@ if TYPE_CHECKING:
     from lastly._signals import install_signals
 
 __all__ = [
+    "Cleaner",
+    "Pressure",
     "SelfReferenceWarning",
     "exit",
     "finalize",
     "install",
     "install_signals",
+    "paused",
     "report",
     "uninstall",
 ]

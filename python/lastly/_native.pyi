@@ -5,11 +5,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, ClassVar, Generic, Literal, final
 
-from typing_extensions import ParamSpec, TypeAlias, TypeVar, disjoint_base
+from typing_extensions import ParamSpec, Self, TypeAlias, TypeVar, disjoint_base
 
 from lastly._registry import Registry
 
 __all__ = [
+    "Cleaner",
+    "Pressure",
     "Report",
     "SelfReferenceWarning",
     "_remains",
@@ -27,6 +29,7 @@ __all__ = [
     "finalize",
     "is_default",
     "parts",
+    "paused",
     "record_sites",
     "reset_hook",
     "set_budget",
@@ -40,6 +43,7 @@ __all__ = [
 _P = ParamSpec("_P", default=...)
 _T = TypeVar("_T", default=Any)
 _R = TypeVar("_R", default=Any)
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 class SelfReferenceWarning(ResourceWarning): ...
 
@@ -54,6 +58,52 @@ class finalize(weakref.finalize[_P, _T], Generic[_P, _T, _R]):
     def detach(self) -> tuple[_T, Callable[_P, _R], tuple[Any, ...], dict[str, Any]] | None: ...
     def peek(self) -> tuple[_T, Callable[_P, _R], tuple[Any, ...], dict[str, Any]] | None: ...
     # `alive` and `atexit` are as in the original.
+
+@final
+class Cleaner:
+    def __new__(
+        cls, limit: int = 1000, *, when_full: Literal["help", "block"] = "help", name: str | None = None
+    ) -> Self: ...
+    def finalize(
+        self, obj: _T, func: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> finalize[_P, _T, _R]: ...
+    def drain(self, timeout: float | None = None) -> bool: ...
+    def close(self, timeout: float | None = None) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    @property
+    def backlog(self) -> int: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+
+@final
+class Pressure:
+    def __new__(cls, limit: int) -> Self: ...
+    def finalize(
+        self, obj: _T, func: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> finalize[_P, _T, _R]: ...
+    def finalize_sized(
+        self, size: int, obj: _T, func: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> finalize[_P, _T, _R]: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def bound(self) -> int: ...
+    @property
+    def collections(self) -> int: ...
+
+@final
+class paused:
+    def __new__(cls) -> Self: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __call__(self, function: _F, /) -> _F: ...
 
 # What `_registry` is made of.
 def alive() -> list[finalize]: ...

@@ -3,7 +3,7 @@
 //! It derives from the original: so `isinstance(f, weakref.finalize)` holds, installed or not, and
 //! what a program may want that is not here is inherited.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::ptr;
 
 use pyo3::ffi;
@@ -12,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::finalizer::Finalizer;
+use crate::kept::{self, Kept};
 use crate::object::{Memory, VECTORCALL_OFFSET};
 use crate::slots;
 
@@ -47,37 +48,60 @@ or when the program ends, newest first; whichever comes first.
 It lives on without being referenced. Neither func nor an argument may own obj: then
 obj could not die (see SelfReferenceWarning).";
 
-/// Makes the class.
+/// Makes the class, and the one of finalizers that something else has a part in.
 fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
     let original = py.import("weakref")?.getattr("finalize")?;
-    let bases = PyTuple::new(py, [original])?;
-    let mut slots = slot_table();
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE;
+    let class = make_one(&original, size_of::<Memory>(), flags as _, &mut slot_table())?;
+    // There are no slot numbers for this, in the older versions; and nobody knows the class yet.
+    // SAFETY: a class is alive as long as a reference to it.
+    unsafe { (*class.as_type_ptr()).tp_vectorcall = Some(slots::construct) };
+    for attribute in ["_registered_with_atexit", "_shutdown", "_dirty"] {
+        class.setattr(attribute, false)?;
+    }
+    let mut slots = [slot(ffi::Py_tp_dealloc, kept::dealloc as ffi::destructor as _), END];
+    let flags = ffi::Py_TPFLAGS_DEFAULT;
+    let kept = make_one(&class, size_of::<Kept>(), flags as _, &mut slots)?;
+    // It lives for ever.
+    kept::is_class(kept.into_ptr().cast());
+    Ok(class.unbind())
+}
+
+fn make_one<'py>(
+    base: &Bound<'py, PyAny>,
+    size: usize,
+    flags: c_uint,
+    slots: &mut [ffi::PyType_Slot],
+) -> PyResult<Bound<'py, PyType>> {
+    let bases = PyTuple::new(base.py(), [base])?;
     let mut spec = ffi::PyType_Spec {
         name: c"lastly.finalize".as_ptr(),
-        basicsize: size_of::<Memory>() as c_int,
+        basicsize: size as c_int,
         itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE) as _,
+        flags,
         slots: slots.as_mut_ptr(),
     };
     // SAFETY: the slots are functions of the right types, and end with an empty one; what they
     // point to lives for ever.
     let class = unsafe { ffi::PyType_FromSpecWithBases(&mut spec, bases.as_ptr()) };
     // SAFETY: a new reference, or null with an exception set.
-    let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?.cast_into::<PyType>()?;
+    let class = unsafe { Bound::from_owned_ptr_or_err(base.py(), class) }?.cast_into::<PyType>()?;
     // SAFETY: nobody knows the class yet.
     let fields = unsafe { &mut *class.as_type_ptr() };
     // There are no slot numbers for these, in the older versions.
-    fields.tp_vectorcall = Some(slots::construct);
     fields.tp_vectorcall_offset = VECTORCALL_OFFSET as ffi::Py_ssize_t;
     fields.tp_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
-    for attribute in ["_registered_with_atexit", "_shutdown", "_dirty"] {
-        class.setattr(attribute, false)?;
-    }
-    Ok(class.unbind())
+    Ok(class)
 }
 
+fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot, pfunc }
+}
+
+/// The last slot of a table.
+const END: ffi::PyType_Slot = ffi::PyType_Slot { slot: 0, pfunc: ptr::null_mut() };
+
 fn slot_table() -> Vec<ffi::PyType_Slot> {
-    let slot = |slot: c_int, pfunc: *mut c_void| ffi::PyType_Slot { slot, pfunc };
     vec![
         slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_new, slots::new as ffi::newfunc as *mut c_void),
@@ -91,7 +115,7 @@ fn slot_table() -> Vec<ffi::PyType_Slot> {
         slot(ffi::Py_tp_repr, slots::repr as ffi::reprfunc as *mut c_void),
         slot(ffi::Py_tp_methods, methods().leak().as_mut_ptr().cast()),
         slot(ffi::Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
-        slot(0, ptr::null_mut()),
+        END,
     ]
 }
 

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use crate::attach::attached;
 use crate::finalizer::take;
 use crate::object::Memory;
-use crate::{budget, exit, names, report, running, signals};
+use crate::{budget, cleaner, exit, kept, names, report, running, signals};
 
 /// Every live finalizer of the interpreter.
 pub(crate) static REGISTRY: Registry<PythonDoor> = Registry::new();
@@ -77,8 +77,13 @@ unsafe impl Door for PythonDoor {
     }
 
     #[inline]
-    unsafe fn cleaner<'a>(_node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
-        None
+    unsafe fn cleaner<'a>(node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
+        // SAFETY: this function's contract.
+        unsafe { kept::cleaner(node) }
+    }
+
+    fn attached(name: &str, work: impl FnOnce()) {
+        cleaner::thread(name, work);
     }
 
     fn detached(wait: impl FnOnce() + Send) {

@@ -7,7 +7,6 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU8};
-use std::time::Duration;
 
 use lastly_core::sync::Moment;
 use lastly_core::{Cause, Claim, Description, End, Problem, Terms, ending, fork};
@@ -23,7 +22,7 @@ use crate::door::{PythonDoor, REGISTRY};
 use crate::finalizer::take;
 use crate::report::{self, node_of};
 use crate::signals::{self, Keyboard};
-use crate::{class, live, names, nesting};
+use crate::{class, cleaner, live, names, nesting};
 
 /// No finalizer was created yet.
 const NEVER: u8 = 0;
@@ -124,15 +123,15 @@ pub(crate) fn drain(py: Python<'_>) -> PyResult<()> {
 /// The drain: newest first, with the collector off, as the original has it. If it takes longer than its
 /// budget, and a callback does not return, the process ends like this.
 ///
-/// It waits for no other thread. When a program ends by itself, the interpreter has joined all but
-/// daemon threads, and those it does not wait for either.
+/// Of other threads, it waits for those of cleaners only. When a program ends by itself, the interpreter
+/// has joined all but daemon threads, and those it does not wait for either.
 pub(crate) fn drain_for(py: Python<'_>, cause: Cause, end: End) -> PyResult<()> {
     let gc = py.import("gc")?;
     let enabled = gc.call_method0("isenabled")?.is_truthy()?;
     gc.call_method0("disable")?;
     let keyboard = shown(py, Keyboard::begin(py)).flatten();
     let interruption = shown(py, Interruption::begin(py)).flatten();
-    let terms = Terms { cause, wait: Duration::ZERO, budget: budget::own(), last: false };
+    let terms = Terms { cause, wait: cleaner::wait(), budget: budget::own(), last: false };
     ending::drain::<PythonDoor>(terms, end);
     _ = interruption.map(|interruption| shown(py, interruption.end()));
     _ = keyboard.map(|keyboard| shown(py, keyboard.end()));
@@ -170,7 +169,8 @@ fn uncaught(py: Python<'_>) -> Option<Bound<'_, PyType>> {
     kind.cast_into().ok()
 }
 
-/// Runs what the drain has claimed. No failure stops the others.
+/// Runs what the drain has claimed, or a pause or a cleaner that is nobody's call. No failure stops the
+/// others.
 pub(crate) fn run(
     finalizer: &Bound<'_, PyAny>,
     claim: Claim<'_, PythonDoor>,
@@ -185,10 +185,12 @@ pub(crate) fn run(
             let method = format!("{}.__call__", names::of_type(&finalizer.get_type()));
             (error, names::of_parts(node_of(finalizer), method, None))
         });
-        // If it has not, it has had its turn all the same.
-        // SAFETY: it is a finalizer, and this its own turn in the drain, so it was registered; the
-        // reference is the hold.
-        unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
+        // If it has not, it has had its turn in the drain all the same.
+        if cause != Cause::ObjectDied {
+            // SAFETY: it is a finalizer, and this its own turn, so it was registered; the reference is
+            // the hold.
+            unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
+        }
         outcome
     } else {
         let content = take(py, claim);

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use lastly_core::sync::Moment;
-use lastly_core::{Cause, Claim, Description, Due, Node, Problem};
+use lastly_core::{Cause, Claim, Description, Due, Node, Problem, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -13,7 +13,7 @@ use crate::attach::attached;
 use crate::callback::{BoundCallback, Keywords};
 use crate::door::{PythonDoor, REGISTRY, SHARD};
 use crate::object::{BoundContent, Content, Memory};
-use crate::{budget, capture, exit, names, nesting, report, signals, sites, slots};
+use crate::{budget, capture, exit, kept, names, nesting, report, signals, sites, slots};
 
 /// A finalizer, dead or alive. The reference keeps it.
 pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
@@ -100,6 +100,9 @@ impl<'a, 'py> Finalizer<'a, 'py> {
             drop(self.take());
             return Ok(None);
         }
+        if self.is_put_off(argument) {
+            return Ok(None);
+        }
         let cause = if argument.is_null() { Cause::Called } else { Cause::ObjectDied };
         match self.claim(Due::Run(cause)) {
             Some(claim) => self.run(take(self.0.py(), claim), argument),
@@ -108,6 +111,25 @@ impl<'a, 'py> Finalizer<'a, 'py> {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether it is with this argument that the interpreter calls, as the object has died, and the
+    /// callback runs later or elsewhere.
+    #[inline]
+    pub(crate) fn is_put_off(&self, argument: *mut ffi::PyObject) -> bool {
+        // SAFETY: the reference is the hold.
+        let waits =
+            !argument.is_null() && unsafe { Registry::<PythonDoor>::is_to_wait(self.node()) };
+        waits && self.put_off(argument)
+    }
+
+    #[cold]
+    fn put_off(&self, argument: *mut ffi::PyObject) -> bool {
+        // Not while looking: this may be the last that has the object.
+        let content = self.look(|kept, py| kept.bind(py));
+        let has_died = content.is_some_and(|content| content.has_died(argument));
+        // SAFETY: the reference is the hold; what has content was registered.
+        has_died && unsafe { REGISTRY.put_off(self.node()) }
     }
 
     #[inline]
@@ -286,6 +308,8 @@ pub(crate) fn take<'py>(py: Python<'py>, claim: Claim<'_, PythonDoor>) -> BoundC
     let memory = unsafe { Memory::of(claim.node()) };
     // SAFETY: claimed.
     let content = unsafe { Memory::content(memory) }.take();
+    // SAFETY: whoever claims has a hold.
+    unsafe { kept::is_taken(py, memory) };
     drop(claim);
     content.expect("a finalizer is loaded before it is registered").into_bound(py)
 }

@@ -27,14 +27,18 @@ mod budget;
 mod callback;
 mod capture;
 mod class;
+mod cleaner;
 mod door;
 mod exit;
 mod finalizer;
+mod kept;
 mod live;
 mod names;
 mod nesting;
 mod object;
+mod pause;
 mod pickle;
+mod pressure;
 mod report;
 mod running;
 mod signals;
@@ -51,7 +55,13 @@ mod _native {
     #[pymodule_export]
     use crate::budget::{set_budget, time_is_spent};
     #[pymodule_export]
+    use crate::cleaner::Cleaner;
+    #[pymodule_export]
     use crate::live::{alive, alive_count, clear, details, end, parts};
+    #[pymodule_export]
+    use crate::pause::Paused;
+    #[pymodule_export]
+    use crate::pressure::Pressure;
     #[pymodule_export]
     use crate::report::{Report, reset_hook, set_hook};
     #[pymodule_export]

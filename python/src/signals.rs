@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 
 use crate::attach::attached;
 use crate::door::{self, PythonDoor, REGISTRY};
-use crate::{class, exit, running};
+use crate::{class, exit, pause, running};
 
 /// How long the main thread has to begin.
 const GRACE: Duration = Duration::from_secs(1);
@@ -170,7 +170,7 @@ pub(crate) fn end_by(py: Python<'_>, signal: i32, _frame: &Bound<'_, PyAny>) {
         Stage::Exit => {}
         Stage::Signal if DRAINING.load(SeqCst) == thread_number() => {}
         Stage::Signal => wait_for_the_end(py),
-        Stage::Open | Stage::Over if running::is_inside(py) => DUE.store(true, SeqCst),
+        Stage::Open | Stage::Over if is_to_wait(py) => DUE.store(true, SeqCst),
         Stage::Open | Stage::Over => end_now(py, signal),
     }
 }
@@ -182,10 +182,15 @@ pub(crate) fn is_due() -> bool {
     DUE.load(Relaxed)
 }
 
-/// To be called when a callback has run.
+/// Whether this thread is in the middle of something that comes first: a callback, or a pause.
+fn is_to_wait(py: Python<'_>) -> bool {
+    running::is_inside(py) || pause::is_on()
+}
+
+/// To be called when a callback has run, or a pause is over.
 #[cold]
 pub(crate) fn end_if_due(py: Python<'_>) {
-    if !door::is_main_thread() || running::is_inside(py) {
+    if !door::is_main_thread() || is_to_wait(py) {
         return;
     }
     DUE.store(false, SeqCst);

@@ -157,7 +157,17 @@ impl<D: Door> Cleaner<D> {
     ///
     /// Called on the cleaner's own thread, in a callback, it runs that itself.
     pub fn drain(&self, timeout: Option<Duration>) -> bool {
-        self.0.0.drain(timeout.map_or(Deadline::NEVER, Deadline::after))
+        self.drain_to(self.handed(), timeout)
+    }
+
+    /// The same, for what had been handed over when there were so many: for who waits in pieces.
+    pub fn drain_to(&self, last: u64, timeout: Option<Duration>) -> bool {
+        self.0.0.drain_to(last, timeout.map_or(Deadline::NEVER, Deadline::after))
+    }
+
+    /// How many were handed over so far.
+    pub fn handed(&self) -> u64 {
+        self.0.0.backlog.lock().handed
     }
 
     /// From now on nothing is handed over any more: callbacks run where their objects die. What waits
@@ -374,9 +384,8 @@ impl<D: Door> Shared<D> {
         }
     }
 
-    fn drain(&self, deadline: Deadline) -> bool {
+    fn drain_to(&self, last: u64, deadline: Deadline) -> bool {
         let mut backlog = self.backlog.lock();
-        let last = backlog.handed;
         if backlog.is_worker() {
             while backlog.taken() < last && !deadline.passed() {
                 drop(backlog);

@@ -71,9 +71,20 @@ impl<D: Door> Registry<D> {
     #[inline]
     pub unsafe fn put_off(&self, node: NonNull<Node>) -> bool {
         // SAFETY: this function's contract.
-        let is_for_now = !D::pause(Pause::is_on) && unsafe { D::cleaner(node) }.is_none();
+        let waits = unsafe { Self::is_to_wait(node) };
         // SAFETY: as above.
-        !is_for_now && unsafe { self.put_off_now(node) }
+        waits && unsafe { self.put_off_now(node) }
+    }
+
+    /// Whether the callback is not to run at once, on this thread, when the object dies now.
+    ///
+    /// # Safety
+    ///
+    /// As for [`put_off`](Self::put_off).
+    #[inline]
+    pub unsafe fn is_to_wait(node: NonNull<Node>) -> bool {
+        // SAFETY: this function's contract.
+        D::pause(Pause::is_on) || unsafe { D::cleaner(node) }.is_some()
     }
 
     /// # Safety

@@ -350,7 +350,7 @@ impl<D: Door> Registry<D> {
     }
 
     /// Whether the end of the program has begun.
-    pub(crate) fn is_ending(&self) -> bool {
+    pub fn is_ending(&self) -> bool {
         self.ending.load(Relaxed)
     }
 
