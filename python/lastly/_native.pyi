@@ -62,7 +62,11 @@ class finalize(weakref.finalize[_P, _T], Generic[_P, _T, _R]):
 @final
 class Cleaner:
     def __new__(
-        cls, limit: int = 1000, *, when_full: Literal["help", "block"] = "help", name: str | None = None
+        cls,
+        limit: int = 1000,
+        *,
+        when_full: Literal["help", "block"] = "help",
+        name: str | None = None,
     ) -> Self: ...
     def finalize(
         self, obj: _T, func: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs

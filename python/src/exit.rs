@@ -185,12 +185,10 @@ pub(crate) fn run(
             let method = format!("{}.__call__", names::of_type(&finalizer.get_type()));
             (error, names::of_parts(node_of(finalizer), method, None))
         });
-        // If it has not, it has had its turn in the drain all the same.
-        if cause != Cause::ObjectDied {
-            // SAFETY: it is a finalizer, and this its own turn, so it was registered; the reference is
-            // the hold.
-            unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
-        }
+        // If it has not, it has had its turn all the same.
+        // SAFETY: it is a finalizer, and this its own turn in the drain, so it was registered; the
+        // reference is the hold.
+        unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
         outcome
     } else {
         let content = take(py, claim);

@@ -21,7 +21,8 @@ use crate::signals;
 ///
 /// So a lock that is taken in the block cannot be wanted by such a callback, on this thread, which
 /// would wait for itself. Explicit calls do run; other threads are not concerned; blocks may be
-/// nested. It also decorates functions. Do not await in it: it is the thread that is paused.
+/// nested. It also decorates functions. Do not await in it: it is the thread that is paused. A subclass
+/// of `finalize` with a `__call__` of its own has that called at once, as ever.
 #[pyclass(frozen, name = "paused", module = "lastly")]
 pub(crate) struct Paused {
     /// How many blocks of this object the thread is in, and which thread it is.

@@ -241,10 +241,6 @@ pub(crate) unsafe extern "C" fn vectorcall(
     // SAFETY: the protocol.
     let count = unsafe { ffi::PyVectorcall_NARGS(count) } as usize;
     if let Some(other) = class::replaced_call(&finalizer.class()) {
-        // SAFETY: the protocol: so many arguments.
-        if count == 1 && finalizer.is_put_off(unsafe { arguments.read() }) {
-            return finalizer.py().None().into_ptr();
-        }
         // SAFETY: the protocol; and it is the slot of this type.
         return unsafe { forward(finalizer.py(), other, this, arguments, count, names) };
     }

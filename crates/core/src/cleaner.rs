@@ -60,6 +60,8 @@ pub(crate) struct Shared<D: Door> {
 pub(crate) struct Backlog {
     /// In order of death. Each with a hold.
     waiting: VecDeque<NonNull<Node>>,
+    /// How many of the first of them waited in the parent, in a forked child: they do not count.
+    stale: usize,
     /// How many were ever put there.
     handed: u64,
     /// Which of them, by that count, the thread is running; the outermost, if one runs inside another.
@@ -193,6 +195,7 @@ impl Backlog {
     const fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
+            stale: 0,
             handed: 0,
             running: None,
             worker: Worker::None,
@@ -203,9 +206,14 @@ impl Backlog {
         }
     }
 
+    /// How many wait.
+    fn len(&self) -> usize {
+        self.waiting.len() - self.stale
+    }
+
     /// How many were taken from it.
     fn taken(&self) -> u64 {
-        self.handed - self.waiting.len() as u64
+        self.handed - self.len() as u64
     }
 
     /// Up to which everything has run.
@@ -223,6 +231,7 @@ impl Backlog {
             self.worker = Worker::None;
             self.running = None;
         }
+        self.stale = self.waiting.len();
         (self.idle, self.blocked, self.barriers) = (false, 0, 0);
     }
 }
@@ -238,7 +247,7 @@ impl<D: Door> Shared<D> {
         let backlog = self.backlog.lock();
         CleanerState {
             name: Arc::clone(&self.name),
-            waiting: backlog.waiting.len(),
+            waiting: backlog.len(),
             limit: self.limit,
             running: backlog.running.is_some(),
             handed: backlog.handed,
@@ -281,7 +290,7 @@ impl<D: Door> Shared<D> {
             if backlog.closed {
                 return false;
             }
-            if backlog.waiting.len() >= self.limit {
+            if backlog.len() >= self.limit {
                 if self.when_full == WhenFull::Help || backlog.is_worker() {
                     return false;
                 }
@@ -363,6 +372,7 @@ impl<D: Door> Shared<D> {
             return None;
         }
         let node = backlog.waiting.pop_front()?;
+        backlog.stale = backlog.stale.saturating_sub(1);
         let number = backlog.taken();
         backlog.running.get_or_insert(number);
         Some(Turn { node, number })
@@ -376,7 +386,7 @@ impl<D: Door> Shared<D> {
         if backlog.running == Some(turn.number) {
             backlog.running = None;
         }
-        let room = backlog.waiting.len() <= self.limit / 2;
+        let room = backlog.len() <= self.limit / 2;
         if backlog.barriers > 0 || backlog.blocked > 0 && room {
             self.progress.happens();
             drop(backlog);
