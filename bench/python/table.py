@@ -11,6 +11,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import beside
 import drain
 import growth
 import heap
@@ -23,6 +24,7 @@ TABLES = (
     speed.deaths,
     speed.operations,
     pair.pair,
+    beside.beside,
     heap.memory,
     heap.pause,
     drain.plain,

@@ -19,6 +19,6 @@ def thread_begins(name: str) -> None:
 
 
 def thread_ends() -> None:
-    """Called there last. `threading` never forgets a thread that it has not started, before 3.13."""
+    """Called there last. Before 3.13 `threading` never forgets a thread that others started."""
     active = getattr(threading, "_active", {})
     active.pop(threading.get_ident(), None)

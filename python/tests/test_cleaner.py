@@ -1,4 +1,4 @@
-"""`Cleaner`: callbacks on a thread of their own, where the object dies; an ordinary finalizer else."""
+"""`Cleaner`: callbacks on a thread of their own when the object dies; else ordinary finalizers."""
 
 from __future__ import annotations
 
