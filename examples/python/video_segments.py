@@ -2,7 +2,8 @@
 
 With `__del__`, the files stay until the collector comes. A service that tells it to come rarely
 fills its disk. With a finalizer each round ends by closing its segment; what a failed round forgets
-goes when the collector comes, and the last of them at exit.
+goes when the collector comes, and the last of them at exit. And where nothing is ever closed, and
+no collector comes by itself, a `Pressure` has it come before there are too many files.
 """
 
 import gc
@@ -10,7 +11,7 @@ import os
 import tempfile
 from typing import Union
 
-from lastly import finalize
+from lastly import Pressure, finalize
 
 ROUNDS = 3000
 
@@ -24,7 +25,7 @@ def temporary_file() -> str:
 class Decoder:
     """Knows its segment, which knows its decoder: a cycle."""
 
-    def __init__(self, segment: "Union[SegmentWithDel, Segment]") -> None:
+    def __init__(self, segment: "Union[SegmentWithDel, Segment, SegmentUnderPressure]") -> None:
         self.segment = segment
 
 
@@ -74,6 +75,27 @@ for number in range(ROUNDS):
         segment.close()
 print("finalize, every fifth forgotten: it stays below 300:", most < 300)
 del segment
+gc.collect()
+print("in the end:", files())
+
+gc.disable()
+pressure = Pressure(limit=100)
+
+
+class SegmentUnderPressure:
+    def __init__(self) -> None:
+        self.path = temporary_file()
+        self.close = pressure.finalize(self, os.unlink, self.path)
+        self.decoder = Decoder(self)
+
+
+most = 0
+for _ in range(ROUNDS):
+    SegmentUnderPressure()
+    most = max(most, files())
+# One more: a segment makes its file, and then its finalizer.
+print("under pressure, never closed, no collector: at most 101 files:", most <= 101)
+print("each collection made room for 50 segments or more:", pressure.collections <= ROUNDS / 50)
 gc.collect()
 print("in the end:", files())
 at_exit = [Segment() for _ in range(10)]

@@ -64,6 +64,15 @@ orders: [(1,)]
 __del__: the pool of 1 is empty after 2 uses
 finalize: after 1000 uses it has its 1 buffer: True
 """,
+    "slow_cleanup": """
+beside the loop: 20
+in the loop, as it was called there: 1
+left: 0
+""",
+    "subscriptions": """
+at any moment: 3 would hang, and 3 are left
+paused: 0 would hang, and 0 are left
+""",
     "temp_dir": """
 __del__, at exit, held by a thread: left behind
 finalize, at exit, held by a thread: removed
@@ -76,6 +85,9 @@ __del__, a collector that comes late: 3000 files
 when it has come: 0
 finalize, closed early, the same collector: 1 file at most
 finalize, every fifth forgotten: it stays below 300: True
+in the end: 0
+under pressure, never closed, no collector: at most 101 files: True
+each collection made room for 50 segments or more: True
 in the end: 0
 """,
     "web_request": """
