@@ -26,6 +26,8 @@ class Thing:
 
 kept: list[Thing] = []
 
+finalize = lastly.finalize
+
 
 # The ways to end
 
@@ -71,14 +73,14 @@ def make(ending: Ending | None, whose: str) -> None:
     """Two temporary directories; between them what hangs, if there is to be a second signal."""
     tie(f"{whose}older")
     if ending is not None and ending.is_second_signal:
-        lastly.finalize(keep(), hangs)
+        finalize(keep(), hangs)
     tie(f"{whose}newer")
 
 
 def tie(directory: str) -> None:
     """Ties a directory to an object that lives to the end of the program."""
     os.mkdir(directory)
-    lastly.finalize(keep(), remove, directory)
+    finalize(keep(), remove, directory)
 
 
 def keep() -> Thing:
@@ -191,6 +193,37 @@ def callback(ending: Ending) -> None:
     say("the callback ends")
 
 
+def in_a_pause(ending: Ending) -> None:
+    """Main is in a pause, in which all objects have died: the newest first."""
+    with lastly.paused():
+        while kept:
+            kept.pop()
+        ending.happen()
+        if ending.is_signal:
+            # Until the parent has sent the signal.
+            os.read(0, 1)
+    if ending.is_signal:
+        hang()
+
+
+def with_a_backlog(ending: Ending) -> None:
+    """All objects have died, and wait for a cleaner, which thread is in a callback."""
+    reached = threading.Event()
+    thing = Thing()
+    finalize(thing, watch_others, reached)
+    del thing
+    reached.wait()
+    while kept:
+        kept.pop()
+    busy(ending)
+
+
+def watch_others(reached: threading.Event) -> None:
+    reached.set()
+    while os.path.exists("newer") or os.path.exists("older"):
+        time.sleep(0.001)
+
+
 def in_a_child(ending: Ending) -> None:
     """It happens in a forked child that has things of its own. The parent waits for it."""
     child = os.fork()
@@ -232,6 +265,8 @@ STATES: dict[str, Callable[[Ending], None]] = {
     "C": in_c_code,
     "callback": in_a_callback,
     "drain": in_the_drain,
+    "pause": in_a_pause,
+    "backlog": with_a_backlog,
     "child": in_a_child,
     "thread": in_a_thread,
 }
@@ -261,8 +296,11 @@ def main_sleeps() -> bool:
 
 
 def main() -> None:
+    global finalize
     ending, state = Ending(sys.argv[1]), sys.argv[2]
     begin(ending)
+    if state == "backlog":
+        finalize = lastly.Cleaner().finalize
     # In the process that it happens in.
     make(None if state == "child" else ending, "")
     STATES[state](ending)
