@@ -8,24 +8,27 @@
 //! - At the end of the program the thread takes nothing more from the backlog. The drain runs it, in its
 //!   own order, newest first; and it waits for the one callback that the thread is in.
 //! - In a forked child the backlog means nothing: what waited in the parent, the parent runs. The child
-//!   starts a thread of its own when something dies there.
+//!   starts a thread of its own when something dies there. The copy of a cleaner's thread that has forked
+//!   is a thread like others: it comes to its end when its callback returns.
 //!
 //! The backlog is bounded. Where it is full, either who drops the object *helps*, by running the callback
-//! there and then, or he *blocks* until there is room. The cleaner's own thread never blocks: what dies
-//! in a callback helps.
+//! there and then, or he *blocks* until there is room. A cleaner's thread never blocks, not for another
+//! cleaner either, which might wait for this one: it helps.
 
 use std::collections::VecDeque;
+use std::mem;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cleaners::make_room;
+use crate::cleaners::{CleanerState, make_room};
 use crate::ending::LARGE_STACK;
 use crate::event::Event;
 use crate::lock::{Guard, Lock};
 use crate::node::Node;
 use crate::registry::{Door, Registry};
-use crate::sync::{Deadline, MODELLED, thread_number};
+use crate::sync::{Deadline, MODELLED, cleans, set_cleans, thread_number};
 use crate::thread;
 
 /// What happens to a callback that finds the backlog full.
@@ -41,9 +44,18 @@ pub enum WhenFull {
 /// to its end, and the thread ends.
 pub struct Cleaner<D: Door>(Arc<Handle<D>>);
 
-struct Handle<D: Door>(Arc<Shared<D>>);
+struct Handle<D: Door>(Arc<Listed<D>>);
 
-/// What the thread has, too.
+/// What the thread has, too: a place in the registry's list of cleaners. As long as it is there, others
+/// may be looking at it. So it is behind a pointer, of which no exclusive reference is made before it
+/// has left.
+struct Listed<D: Door>(NonNull<Shared<D>>);
+
+// SAFETY: it only owns what is shared between threads as it is.
+unsafe impl<D: Door> Send for Listed<D> {}
+// SAFETY: as above.
+unsafe impl<D: Door> Sync for Listed<D> {}
+
 pub(crate) struct Shared<D: Door> {
     registry: &'static Registry<D>,
     name: Arc<str>,
@@ -60,8 +72,8 @@ pub(crate) struct Shared<D: Door> {
 pub(crate) struct Backlog {
     /// In order of death. Each with a hold.
     waiting: VecDeque<NonNull<Node>>,
-    /// How many of the first of them waited in the parent, in a forked child: they do not count.
-    stale: usize,
+    /// What waited in a parent when it forked this process. Each with a hold, which is to be given up.
+    inherited: VecDeque<NonNull<Node>>,
     /// How many were ever put there.
     handed: u64,
     /// Which of them, by that count, the thread is running; the outermost, if one runs inside another.
@@ -94,22 +106,6 @@ enum Worker {
 // SAFETY: what is in it may be released, and run, on any thread; so it is with all nodes.
 unsafe impl Send for Backlog {}
 
-/// How a cleaner is doing.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct CleanerState {
-    /// Its name.
-    pub name: Arc<str>,
-    /// How many callbacks wait for it.
-    pub waiting: usize,
-    /// How many may.
-    pub limit: usize,
-    /// Whether it is running one.
-    pub running: bool,
-    /// How many were handed over to it so far.
-    pub handed: u64,
-}
-
 impl<D: Door> Clone for Cleaner<D> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -122,6 +118,35 @@ impl<D: Door> Drop for Handle<D> {
     }
 }
 
+impl<D: Door> Listed<D> {
+    fn new(shared: Shared<D>) -> Self {
+        let registry = shared.registry;
+        let shared = NonNull::from(Box::leak(Box::new(shared)));
+        registry.cleaners.add(shared);
+        Self(shared)
+    }
+}
+
+impl<D: Door> Deref for Listed<D> {
+    type Target = Shared<D>;
+
+    fn deref(&self) -> &Shared<D> {
+        // SAFETY: freed by the drop of this alone.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<D: Door> Drop for Listed<D> {
+    fn drop(&mut self) {
+        self.registry.cleaners.remove(self.0);
+        // SAFETY: made of a box in `new`; and now nobody else leads to it.
+        let shared = unsafe { Box::from_raw(self.0.as_ptr()) };
+        let waiting = mem::take(&mut shared.lock().waiting);
+        // SAFETY: each had a hold, and nothing is locked.
+        unsafe { release_all::<D>(waiting) };
+    }
+}
+
 impl<D: Door> Cleaner<D> {
     /// A cleaner which backlog holds so many, one at least. Its thread starts when there is something to
     /// do.
@@ -131,7 +156,7 @@ impl<D: Door> Cleaner<D> {
         limit: usize,
         when_full: WhenFull,
     ) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Shared {
             registry,
             name: name.into(),
             limit: limit.max(1),
@@ -139,9 +164,18 @@ impl<D: Door> Cleaner<D> {
             backlog: Lock::new(Backlog::new()),
             work: Event::new(),
             progress: Event::new(),
-        });
-        registry.cleaners.add(NonNull::from(&*shared));
-        Self(Arc::new(Handle(shared)))
+        };
+        Self(Arc::new(Handle(Arc::new(Listed::new(shared)))))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.0.name
+    }
+
+    /// How many may wait for it.
+    pub fn limit(&self) -> usize {
+        self.0.0.limit
     }
 
     /// How it is doing.
@@ -151,7 +185,7 @@ impl<D: Door> Cleaner<D> {
 
     /// Takes a finalizer over, and one hold on it. False: it is the caller's to run.
     pub(crate) fn take(&self, node: NonNull<Node>) -> bool {
-        Shared::take(&self.0.0, node)
+        self.0.0.take(node, || start(&self.0.0))
     }
 
     /// Waits until everything that was handed over before has run, for so long at most. False: it has
@@ -186,8 +220,8 @@ impl<D: Door> Cleaner<D> {
     /// What the cleaner's thread does. For models, which have no other threads than their own.
     #[doc(hidden)]
     pub fn work(&self) {
-        let shared = Arc::clone(&self.0.0);
-        shared.work(true);
+        let listed = Arc::clone(&self.0.0);
+        listed.work(true);
     }
 }
 
@@ -195,7 +229,7 @@ impl Backlog {
     const fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
-            stale: 0,
+            inherited: VecDeque::new(),
             handed: 0,
             running: None,
             worker: Worker::None,
@@ -206,14 +240,9 @@ impl Backlog {
         }
     }
 
-    /// How many wait.
-    fn len(&self) -> usize {
-        self.waiting.len() - self.stale
-    }
-
     /// How many were taken from it.
     fn taken(&self) -> u64 {
-        self.handed - self.len() as u64
+        self.handed - self.waiting.len() as u64
     }
 
     /// Up to which everything has run.
@@ -225,13 +254,17 @@ impl Backlog {
         self.worker == Worker::Thread(thread_number())
     }
 
-    /// In a new child: of the threads, only this one is there.
+    /// In a new child: of the threads, only this one is there, and is nobody's worker.
     pub(crate) fn forked(&mut self) {
-        if !self.is_worker() {
-            self.worker = Worker::None;
-            self.running = None;
+        if self.inherited.is_empty() {
+            mem::swap(&mut self.inherited, &mut self.waiting);
         }
-        self.stale = self.waiting.len();
+        debug_assert!(
+            self.waiting.is_empty(),
+            "what is inherited goes before anything is handed over"
+        );
+        self.worker = Worker::None;
+        (self.handed, self.running) = (0, None);
         (self.idle, self.blocked, self.barriers) = (false, 0, 0);
     }
 }
@@ -247,7 +280,7 @@ impl<D: Door> Shared<D> {
         let backlog = self.backlog.lock();
         CleanerState {
             name: Arc::clone(&self.name),
-            waiting: backlog.len(),
+            waiting: backlog.waiting.len(),
             limit: self.limit,
             running: backlog.running.is_some(),
             handed: backlog.handed,
@@ -276,9 +309,23 @@ impl<D: Door> Shared<D> {
         self.wake_all();
     }
 
-    fn take(self: &Arc<Self>, node: NonNull<Node>) -> bool {
-        let mut spare = VecDeque::new();
+    /// The backlog, for one who hands something over, or waits. What waited in a parent is let go of
+    /// first: not at the fork, as the host of a door may be anywhere then.
+    fn lock(&self) -> Locked<'_, D> {
         let mut backlog = self.backlog.lock();
+        if !backlog.inherited.is_empty() {
+            let inherited = mem::take(&mut backlog.inherited);
+            drop(backlog);
+            // SAFETY: each had a hold, and nothing is locked.
+            unsafe { release_all::<D>(inherited) };
+            backlog = self.backlog.lock();
+        }
+        backlog
+    }
+
+    fn take(&self, node: NonNull<Node>, start: impl FnOnce()) -> bool {
+        let mut spare = VecDeque::new();
+        let mut backlog = self.lock();
         loop {
             if self.registry.is_ending() {
                 // It waits, so the drain runs it.
@@ -290,8 +337,8 @@ impl<D: Door> Shared<D> {
             if backlog.closed {
                 return false;
             }
-            if backlog.len() >= self.limit {
-                if self.when_full == WhenFull::Help || backlog.is_worker() {
+            if backlog.waiting.len() >= self.limit {
+                if self.when_full == WhenFull::Help || cleans() {
                     return false;
                 }
                 backlog.blocked += 1;
@@ -308,16 +355,16 @@ impl<D: Door> Shared<D> {
         }
         backlog.waiting.push_back(node);
         backlog.handed += 1;
-        self.see_to_it(backlog);
+        self.see_to_it(backlog, start);
         true
     }
 
     /// There is something to do.
-    fn see_to_it(self: &Arc<Self>, mut backlog: Locked<'_, D>) {
+    fn see_to_it(&self, mut backlog: Locked<'_, D>, start: impl FnOnce()) {
         if backlog.worker == Worker::None {
             backlog.worker = Worker::Starting;
             drop(backlog);
-            return self.start();
+            return start();
         }
         if backlog.idle {
             backlog.idle = false;
@@ -327,32 +374,25 @@ impl<D: Door> Shared<D> {
         }
     }
 
-    #[cold]
-    fn start(self: &Arc<Self>) {
-        if MODELLED {
-            return;
-        }
-        let shared = Arc::clone(self);
-        let work = move || {
-            let name = Arc::clone(&shared.name);
-            // It may be the last that has it, and what is left is let go of attached.
-            D::attached(&name, move || shared.work(true));
-        };
-        if thread::start(c"lastly-cleaner", LARGE_STACK, work).is_err() {
-            // There is no thread to be had: then it is this one's to do.
-            self.work(false);
-        }
-    }
-
     /// What the cleaner's thread does: until nobody has anything for it any more, or, if it is not to
     /// stay, until there is nothing to do.
     fn work(&self, stay: bool) {
+        let before = set_cleans(true);
         self.backlog.lock().worker = Worker::Thread(thread_number());
+        self.work_off(stay);
+        set_cleans(before);
+    }
+
+    fn work_off(&self, stay: bool) {
         loop {
             while let Some(turn) = self.next() {
                 self.run(&turn);
             }
             let mut backlog = self.backlog.lock();
+            if !backlog.is_worker() {
+                // A callback has forked: this is the child.
+                return;
+            }
             let more = !backlog.waiting.is_empty();
             if self.registry.is_ending() || !more && (backlog.closed || !stay) {
                 backlog.worker = Worker::None;
@@ -365,14 +405,13 @@ impl<D: Door> Shared<D> {
         }
     }
 
-    /// The next to run. None when there is none, or the program ends.
+    /// The next to run. None when there is none, or the program ends, or this is not the worker any more.
     fn next(&self) -> Option<Turn> {
         let mut backlog = self.backlog.lock();
-        if self.registry.is_ending() {
+        if self.registry.is_ending() || !backlog.is_worker() {
             return None;
         }
         let node = backlog.waiting.pop_front()?;
-        backlog.stale = backlog.stale.saturating_sub(1);
         let number = backlog.taken();
         backlog.running.get_or_insert(number);
         Some(Turn { node, number })
@@ -383,10 +422,10 @@ impl<D: Door> Shared<D> {
         // SAFETY: it was in the registry when it was handed over, and that hold is ours.
         unsafe { self.registry.run_waiting(turn.node) };
         let mut backlog = self.backlog.lock();
-        if backlog.running == Some(turn.number) {
+        if backlog.is_worker() && backlog.running == Some(turn.number) {
             backlog.running = None;
         }
-        let room = backlog.len() <= self.limit / 2;
+        let room = backlog.waiting.len() <= self.limit / 2;
         if backlog.barriers > 0 || backlog.blocked > 0 && room {
             self.progress.happens();
             drop(backlog);
@@ -395,13 +434,16 @@ impl<D: Door> Shared<D> {
     }
 
     fn drain_to(&self, last: u64, deadline: Deadline) -> bool {
-        let mut backlog = self.backlog.lock();
+        let mut backlog = self.lock();
+        // Counted before a fork, in the child it means nothing.
+        let last = last.min(backlog.handed);
         if backlog.is_worker() {
             while backlog.taken() < last && !deadline.passed() {
                 drop(backlog);
-                self.next().iter().for_each(|turn| self.run(turn));
+                let turn = self.next();
+                turn.iter().for_each(|turn| self.run(turn));
                 backlog = self.backlog.lock();
-                if self.registry.is_ending() {
+                if turn.is_none() {
                     break;
                 }
             }
@@ -432,13 +474,30 @@ impl<D: Door> Shared<D> {
     }
 }
 
-impl<D: Door> Drop for Shared<D> {
-    fn drop(&mut self) {
-        self.registry.cleaners.remove(self);
-        let waiting = std::mem::take(&mut self.backlog.lock().waiting);
-        for node in waiting {
-            // SAFETY: each had a hold, and nothing is locked.
-            unsafe { D::release(node) };
-        }
+/// Starts the cleaner's thread.
+#[cold]
+fn start<D: Door>(listed: &Arc<Listed<D>>) {
+    if MODELLED {
+        return;
+    }
+    let own = Arc::clone(listed);
+    let work = move || {
+        let name = Arc::clone(&own.name);
+        // It may be the last that has it, and what is left is let go of attached.
+        D::attached(&name, move || own.work(true));
+    };
+    if thread::start(&thread::name(&listed.name), LARGE_STACK, work).is_err() {
+        // There is no thread to be had: then it is this one's to do.
+        listed.work(false);
+    }
+}
+
+/// # Safety
+///
+/// Each of them has a hold that is the caller's to give up, and nothing is locked.
+unsafe fn release_all<D: Door>(nodes: VecDeque<NonNull<Node>>) {
+    for node in nodes {
+        // SAFETY: this function's contract.
+        unsafe { D::release(node) };
     }
 }

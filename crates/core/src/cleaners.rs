@@ -3,11 +3,28 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use crate::cleaner::{CleanerState, Shared};
+use crate::cleaner::Shared;
 use crate::lock::{Guard, Lock};
 use crate::registry::{Door, Registry};
 use crate::sync::constructor;
+
+/// How a cleaner is doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CleanerState {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many callbacks wait for it.
+    pub waiting: usize,
+    /// How many may.
+    pub limit: usize,
+    /// Whether it is running one.
+    pub running: bool,
+    /// How many were handed over to it so far.
+    pub handed: u64,
+}
 
 /// Every cleaner that there is: each leaves, under this lock, before its memory goes.
 pub(crate) struct Cleaners<D: Door>(Lock<VecDeque<NonNull<Shared<D>>>, D::Exclusion>);
@@ -34,8 +51,8 @@ impl<D: Door> Cleaners<D> {
         all.push_back(cleaner);
     }
 
-    pub(crate) fn remove(&self, cleaner: &Shared<D>) {
-        self.0.lock().retain(|it| !std::ptr::eq(it.as_ptr(), cleaner));
+    pub(crate) fn remove(&self, cleaner: NonNull<Shared<D>>) {
+        self.0.lock().retain(|it| *it != cleaner);
     }
 
     fn each(&self, mut work: impl FnMut(&Shared<D>)) {
@@ -88,7 +105,7 @@ impl<D: Door> Cleaners<D> {
         unsafe { self.0.unlock() };
     }
 
-    /// In a new child, after that.
+    /// In a new child, after that; or in one that was made past the handlers of a fork.
     pub(crate) fn forked(&self) {
         self.each(|cleaner| cleaner.backlog().lock().forked());
     }

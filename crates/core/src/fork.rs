@@ -112,6 +112,7 @@ impl<D: Door> Registry<D> {
         let _shards = self.lock_all();
         self.inherited.begin_here(self.order.mark());
         self.know_process();
+        self.cleaners.forked();
         self.heir.renounce(estate);
     }
 

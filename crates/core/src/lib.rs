@@ -53,7 +53,8 @@ mod totals;
 compile_error!("lastly: exit hooks, forks and signals were written for Linux only so far");
 
 pub use claim::{Claim, Peek};
-pub use cleaner::{Cleaner, CleanerState, WhenFull};
+pub use cleaner::{Cleaner, WhenFull};
+pub use cleaners::CleanerState;
 pub use drain::Terms;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;

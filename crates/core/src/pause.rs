@@ -102,7 +102,7 @@ impl<D: Door> Registry<D> {
             D::pause(|pause| pause.waiting.borrow_mut().push(node));
             return true;
         }
-        // SAFETY: this function's contract; the hold that was taken passes on.
+        // SAFETY: this function's contract; the hold that was taken passes on, and the caller keeps his.
         let taken = unsafe { hand_over::<D>(node) };
         if !taken {
             // SAFETY: it is still ours, and nothing is locked.
@@ -143,11 +143,18 @@ impl<D: Door> Registry<D> {
     /// in the order of death.
     pub fn end_pause(&self) {
         for node in D::pause(Pause::end) {
+            // For as long as it is handed over.
             // SAFETY: the pause has a hold.
-            if !unsafe { hand_over::<D>(node) } {
+            unsafe { D::retain(node) };
+            // SAFETY: as above.
+            let still_waits = self.still_waits(unsafe { node.as_ref() });
+            // SAFETY: two holds, one of which passes on.
+            if !still_waits || !unsafe { hand_over::<D>(node) } {
                 // SAFETY: that hold passes on.
                 unsafe { self.run_waiting(node) };
             }
+            // SAFETY: the other one, and nothing is locked.
+            unsafe { D::release(node) };
         }
     }
 
@@ -158,9 +165,7 @@ impl<D: Door> Registry<D> {
     /// `node` is in this registry or was, and one hold on it passes to this function; no lock is held.
     pub(crate) unsafe fn run_waiting(&self, node: NonNull<Node>) {
         // SAFETY: this function's contract.
-        let node_ref = unsafe { node.as_ref() };
-        // What waited in a parent is the parent's to run.
-        if node_ref.is_alive() && node_ref.waits_in(self.generation()) {
+        if self.still_waits(unsafe { node.as_ref() }) {
             // SAFETY: this function has a hold.
             if let Some(claim) = unsafe { self.claim(node, Due::Run(Cause::ObjectDied)) } {
                 // SAFETY: claimed just now.
@@ -169,6 +174,11 @@ impl<D: Door> Registry<D> {
         }
         // SAFETY: the hold is ours, and nothing is locked.
         unsafe { D::release(node) };
+    }
+
+    /// Whether nobody has run it, and it is this process's to run: what waited in a parent is the parent's.
+    fn still_waits(&self, node: &Node) -> bool {
+        node.is_alive() && node.waits_in(self.generation())
     }
 
     fn generation(&self) -> u8 {
@@ -180,10 +190,9 @@ impl<D: Door> Registry<D> {
 ///
 /// # Safety
 ///
-/// As for [`put_off`](Registry::put_off); and the hold is the caller's to pass.
+/// As for [`put_off`](Registry::put_off), with two holds: one to pass on, and one that the caller keeps
+/// for as long as this takes, as the cleaner may be held by the node alone.
 unsafe fn hand_over<D: Door>(node: NonNull<Node>) -> bool {
-    // A copy: when it is passed on, it may be freed at any moment, with all that it refers to.
     // SAFETY: this function's contract.
-    let cleaner = unsafe { D::cleaner(node) }.cloned();
-    cleaner.is_some_and(|cleaner| cleaner.take(node))
+    unsafe { D::cleaner(node) }.is_some_and(|cleaner| cleaner.take(node))
 }

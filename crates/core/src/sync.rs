@@ -48,6 +48,7 @@ mod imp {
         // Constant and without a destructor: it can be read at any moment of a thread's life and
         // in exit hooks, when other thread-locals are gone.
         static NUMBER: Cell<u32> = const { Cell::new(0) };
+        static CLEANS: Cell<bool> = const { Cell::new(false) };
     }
     static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
@@ -66,6 +67,16 @@ mod imp {
         let number = NUMBERS.fetch_add(1, Relaxed);
         NUMBER.set(number);
         number
+    }
+
+    /// Whether this thread is a cleaner's.
+    pub(crate) fn cleans() -> bool {
+        CLEANS.get()
+    }
+
+    /// Says whether it is. Gives back what it was.
+    pub(crate) fn set_cleans(on: bool) -> bool {
+        CLEANS.replace(on)
     }
 
     /// The number that the next new thread will get.
@@ -197,6 +208,20 @@ mod imp {
         };
     }
 
+    /// Declares what each thread has one of. Constant and without a destructor, so that it can be used
+    /// at any moment of a thread's life; in a loom model, of each of its threads.
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! modelled_thread_local {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+            thread_local! {
+                $(#[$meta])*
+                static $name: std::mem::ManuallyDrop<$type> =
+                    const { std::mem::ManuallyDrop::new($value) };
+            }
+        };
+    }
+
     pub use constructor;
     pub(crate) use each;
 }
@@ -213,7 +238,10 @@ mod imp {
 
     pub const SHARDS: usize = 2;
 
-    loom::thread_local! { static NUMBER: Cell<u32> = Cell::new(0); }
+    loom::thread_local! {
+        static NUMBER: Cell<u32> = Cell::new(0);
+        static CLEANS: Cell<bool> = Cell::new(false);
+    }
     loom::lazy_static! {
         // Anew for each interleaving, so that each is the same when loom repeats it; but the
         // standard library's, as a number is no synchronisation, and loom need not explore it.
@@ -228,6 +256,14 @@ mod imp {
             }
             number.get()
         })
+    }
+
+    pub(crate) fn cleans() -> bool {
+        CLEANS.with(Cell::get)
+    }
+
+    pub(crate) fn set_cleans(on: bool) -> bool {
+        CLEANS.with(|cleans| cleans.replace(on))
     }
 
     pub(crate) fn next_thread_number() -> u32 {
@@ -310,6 +346,14 @@ mod imp {
     macro_rules! modelled_static {
         ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
             loom::lazy_static! { $(#[$meta])* static ref $name: $type = $value; }
+        };
+    }
+
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! modelled_thread_local {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+            loom::thread_local! { $(#[$meta])* static $name: $type = $value; }
         };
     }
 

@@ -4,7 +4,7 @@
 //! forked at that moment never gets it: it hangs when it starts a thread, and when it exits. The
 //! engine starts threads just where programs fork, so it must not be the one that opens this window.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -13,7 +13,7 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// Starts a thread that nobody waits for.
 pub(crate) fn start(
-    name: &'static CStr,
+    name: &CStr,
     stack: usize,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
@@ -39,6 +39,19 @@ pub(crate) fn start(
             Err(error)
         }
     }
+}
+
+/// As much of it as the system takes for the name of a thread.
+pub(crate) fn name(of: &str) -> CString {
+    const MOST: usize = 15;
+    let mut name = String::new();
+    for letter in of.chars().filter(|letter| *letter != '\0') {
+        if name.len() + letter.len_utf8() > MOST {
+            break;
+        }
+        name.push(letter);
+    }
+    CString::new(name).unwrap_or_default()
 }
 
 fn create(

@@ -1,7 +1,7 @@
 //! The memory of a finalizer in the Rust door: one allocation, header first.
 //!
 //! ```text
-//!   Loaded<F, A>
+//!   Loaded<F, A, X>
 //!   ├─ entry: Entry          what is the same for all of them
 //!   │  ├─ tied: Tied
 //!   │  │  ├─ node            the engine's part
@@ -9,13 +9,18 @@
 //!   │  │  └─ holds           registry or object, and handles; the last frees the memory
 //!   │  ├─ table              what depends on the types: run, discard, call, free, describe
 //!   │  └─ created            where in the program
-//!   └─ callback: (F, A)      taken out by whoever wins the claim
+//!   ├─ callback: (F, A)      taken out by whoever wins the claim
+//!   └─ extra: X              a keeper, or nothing
 //! ```
+//!
+//! What a cleaner or a pressure makes carries one thing more, its *keeper*. As it comes last, whoever knows
+//! function and arguments finds the callback without knowing whether there is one; and where there
+//! is none it takes no room. Whether there is, and where, the table says.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::any::{Any, type_name};
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{MaybeUninit, offset_of};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -26,15 +31,15 @@ use lastly_core::{
 };
 
 use crate::REGISTRY;
+use crate::keeper::{Extra, Keeper};
 use crate::outcome::{CallbackError, Outcome};
 use crate::tied::{self, Tied};
 
 /// The Rust door, as the engine sees it.
 pub(crate) struct RustDoor;
 
-thread_local! {
-    // Constant and without a destructor, so that it can be used at any moment of a thread's life.
-    static PAUSE: ManuallyDrop<Pause> = const { ManuallyDrop::new(Pause::new()) };
+lastly_core::modelled_thread_local! {
+    static PAUSE: Pause = Pause::new();
 }
 
 #[repr(C)]
@@ -52,12 +57,16 @@ struct Table {
     call: unsafe fn(Claim<'_, RustDoor>) -> Result<(), CallbackError>,
     free: unsafe fn(NonNull<Tied>),
     describe: fn() -> (&'static str, &'static str),
+    /// How far from the beginning the keeper is. 0: there is none.
+    keeper: usize,
 }
 
 #[repr(C)]
-struct Loaded<F, A> {
+struct Loaded<F, A, X = ()> {
     entry: Entry,
     callback: UnsafeCell<MaybeUninit<(F, A)>>,
+    /// Last, so that what comes before is where it is without it.
+    extra: X,
 }
 
 /// What a finalizer watches, by name.
@@ -86,25 +95,26 @@ unsafe impl Sync for Held {}
 impl Held {
     /// A new entry, with two holds: this one, and one for the registry, which the caller passes on.
     #[track_caller]
-    pub(crate) fn new<N, F, A, R>(shard: u8, function: F, arguments: A) -> Self
+    pub(crate) fn new<N, F, A, R, X>(shard: u8, function: F, arguments: A, extra: X) -> Self
     where
         N: Named + ?Sized,
         F: FnOnce(A) -> R + Send + 'static,
         A: Send + 'static,
         R: Outcome,
+        X: Extra,
     {
-        let layout = Layout::new::<Loaded<F, A>>();
+        let layout = Layout::new::<Loaded<F, A, X>>();
         // SAFETY: the layout has a size, as an `Entry` is not empty.
-        let memory = unsafe { sync::alloc(layout) }.cast::<Loaded<F, A>>();
+        let memory = unsafe { sync::alloc(layout) }.cast::<Loaded<F, A, X>>();
         let Some(loaded) = NonNull::new(memory) else { handle_alloc_error(layout) };
         let entry = Entry {
             tied: Tied::new(Node::new(shard), 2),
-            table: &Types::<N, F, A, R>::TABLE,
+            table: &Types::<N, F, A, R, X>::TABLE,
             created: Location::caller(),
         };
         let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
         // SAFETY: just allocated with this layout.
-        unsafe { loaded.write(Loaded { entry, callback }) };
+        unsafe { loaded.write(Loaded { entry, callback, extra }) };
         Self(loaded.cast())
     }
 
@@ -117,6 +127,11 @@ impl Held {
     pub(crate) fn node(&self) -> &Node {
         // SAFETY: this hold keeps the entry alive.
         &unsafe { self.0.as_ref() }.node
+    }
+
+    pub(crate) fn describe(&self) -> Description {
+        // SAFETY: this hold.
+        unsafe { RustDoor::describe(self.0.cast()) }
     }
 }
 
@@ -168,15 +183,17 @@ pub(crate) unsafe fn release(entry: NonNull<Tied>) {
     }
 }
 
-/// The types of one kind of finalizer: what it watches, its function, arguments and result.
-struct Types<N: ?Sized, F, A, R>(PhantomData<(F, A, R)>, PhantomData<N>);
+/// The types of one kind of finalizer: what it watches, its function, arguments and result, and what it
+/// carries besides.
+struct Types<N: ?Sized, F, A, R, X>(PhantomData<(F, A, R, X)>, PhantomData<N>);
 
-impl<N, F, A, R> Types<N, F, A, R>
+impl<N, F, A, R, X> Types<N, F, A, R, X>
 where
     N: Named + ?Sized,
     F: FnOnce(A) -> R + Send + 'static,
     A: Send + 'static,
     R: Outcome,
+    X: Extra,
 {
     const TABLE: Table = Table {
         run: Self::run,
@@ -184,6 +201,7 @@ where
         call: Self::call,
         free: Self::free,
         describe: Self::describe,
+        keeper: if X::KEEPS { offset_of!(Loaded<F, A, X>, extra) } else { 0 },
     };
 
     fn describe() -> (&'static str, &'static str) {
@@ -195,7 +213,7 @@ where
     /// The claim is on an entry of these types, and nothing was taken out under it before.
     unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause, begun: Option<Moment>) {
         // SAFETY: this function's contract.
-        let (function, arguments) = unsafe { take::<F, A>(claim) };
+        let (function, arguments) = unsafe { Self::take(claim) };
         let report = |problem: Problem<'_>| report(claim, cause, problem, begun);
         let on_panic = |payload: &(dyn Any + Send)| report(Problem::Panic(payload));
         contain(
@@ -213,6 +231,7 @@ where
             },
             on_panic,
         );
+        REGISTRY.ran(cause, begun, || describe(claim));
     }
 
     /// # Safety
@@ -220,7 +239,7 @@ where
     /// As for [`run`](Self::run).
     unsafe fn discard(claim: &Claim<'_, RustDoor>) {
         // SAFETY: this function's contract.
-        let callback = unsafe { take::<F, A>(claim) };
+        let callback = unsafe { Self::take(claim) };
         contain(
             || drop(callback),
             |payload| report(claim, Cause::Called, Problem::Panic(payload), None),
@@ -232,9 +251,21 @@ where
     /// As for [`run`](Self::run).
     unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackError> {
         // SAFETY: this function's contract.
-        let (function, arguments) = unsafe { take::<F, A>(&claim) };
-        let result = function(arguments);
+        let (function, arguments) = unsafe { Self::take(&claim) };
+        let result = called(&claim, || function(arguments));
         result.failure().map_or(Ok(()), |error| Err(CallbackError::new(error)))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`run`](Self::run).
+    #[inline]
+    unsafe fn take(claim: &Claim<'_, RustDoor>) -> (F, A) {
+        if X::KEEPS {
+            tell_keeper(claim.node());
+        }
+        // SAFETY: this function's contract.
+        unsafe { take_callback::<F, A>(claim) }
     }
 
     /// # Safety
@@ -244,7 +275,7 @@ where
         // SAFETY: this function's contract.
         let alive = unsafe { entry.as_ref() }.node.is_alive();
         debug_assert!(!alive, "the registry holds what is alive");
-        let loaded = entry.cast::<Loaded<F, A>>();
+        let loaded = entry.cast::<Loaded<F, A, X>>();
         // Nobody touches it any more: this is for loom, which would object.
         // SAFETY: alive until below.
         unsafe { loaded.as_ref() }.callback.with_mut(|_| ());
@@ -252,7 +283,7 @@ where
         // SAFETY: allocated and written by `Held::new` with these types, and dropped nowhere else.
         unsafe { loaded.drop_in_place() };
         // SAFETY: as above.
-        unsafe { sync::dealloc(loaded.as_ptr().cast(), Layout::new::<Loaded<F, A>>()) };
+        unsafe { sync::dealloc(loaded.as_ptr().cast(), Layout::new::<Loaded<F, A, X>>()) };
     }
 }
 
@@ -263,6 +294,47 @@ where
 /// The claim is on an entry of these types, and nothing was taken out under it before.
 #[inline]
 pub(crate) unsafe fn take<F, A>(claim: &Claim<'_, RustDoor>) -> (F, A) {
+    if table(claim).keeper != 0 {
+        tell_keeper(claim.node());
+    }
+    // SAFETY: this function's contract.
+    unsafe { take_callback(claim) }
+}
+
+/// The keeper of what was claimed is told that the callback is taken out.
+#[cold]
+fn tell_keeper(node: NonNull<Node>) {
+    // SAFETY: whoever claims has a hold.
+    if let Some(keeper) = unsafe { keeper(node) } {
+        keeper.taken();
+    }
+}
+
+/// The keeper of a finalizer, if it has one.
+///
+/// # Safety
+///
+/// Somebody has a hold, for as long as this is used.
+#[inline]
+unsafe fn keeper<'a>(node: NonNull<Node>) -> Option<&'a Keeper> {
+    // SAFETY: every node of this door is the beginning of an entry, and this one is held.
+    let offset = unsafe { node.cast::<Entry>().as_ref() }.table.keeper;
+    if offset == 0 {
+        return None;
+    }
+    // SAFETY: the table is that of the entry's types, which say that a keeper is there.
+    let keeper = unsafe { node.byte_add(offset) }.cast::<Keeper>();
+    // SAFETY: as above; written when the entry was made, and not changed since.
+    Some(unsafe { keeper.as_ref() })
+}
+
+/// As `take`, but its keeper has been told.
+///
+/// # Safety
+///
+/// As for [`take`].
+#[inline]
+unsafe fn take_callback<F, A>(claim: &Claim<'_, RustDoor>) -> (F, A) {
     let loaded = claim.node().cast::<Loaded<F, A>>();
     // SAFETY: whoever claims has a hold.
     let callback = &unsafe { loaded.as_ref() }.callback;
@@ -302,6 +374,16 @@ pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackErro
     unsafe { call(claim) }
 }
 
+/// Runs a callback for who has called.
+#[inline]
+pub(crate) fn called<R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> R) -> R {
+    // Nobody else wants to know when it began: failures are the caller's.
+    let begun = REGISTRY.is_recording().then(Moment::now);
+    let result = callback();
+    REGISTRY.ran(Cause::Called, begun, || describe(claim));
+    result
+}
+
 /// Runs the callback for a cause that nobody waits for, and reports what goes wrong.
 ///
 /// # Safety
@@ -315,9 +397,13 @@ pub(crate) unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause, begun: Optio
 
 #[cold]
 fn report(claim: &Claim<'_, RustDoor>, cause: Cause, problem: Problem<'_>, begun: Option<Moment>) {
+    REGISTRY.report(cause, &describe(claim), problem, begun);
+}
+
+#[cold]
+fn describe(claim: &Claim<'_, RustDoor>) -> Description {
     // SAFETY: whoever claims has a hold.
-    let description = unsafe { RustDoor::describe(claim.node()) };
-    REGISTRY.report(cause, &description, problem, begun);
+    unsafe { RustDoor::describe(claim.node()) }
 }
 
 fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
@@ -325,15 +411,16 @@ fn table(claim: &Claim<'_, RustDoor>) -> &'static Table {
     unsafe { claim.node().cast::<Entry>().as_ref() }.table
 }
 
+/// Shows this thread's pause.
+#[inline]
+pub(crate) fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R {
+    PAUSE.with(|pause| look(pause))
+}
+
 /// It was registered when the door was shut.
 #[cold]
 pub(crate) fn report_too_late(held: &Held) {
-    REGISTRY.report_too_late(&describe(held));
-}
-
-pub(crate) fn describe(held: &Held) -> Description {
-    // SAFETY: this hold.
-    unsafe { RustDoor::describe(held.0.cast()) }
+    REGISTRY.report_too_late(&held.describe());
 }
 
 // SAFETY: `holds` counts as asked; `untie` changes a few links.
@@ -361,12 +448,13 @@ unsafe impl Door for RustDoor {
 
     #[inline]
     fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R {
-        PAUSE.with(|pause| look(pause))
+        pause(look)
     }
 
     #[inline]
-    unsafe fn cleaner<'a>(_node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
-        None
+    unsafe fn cleaner<'a>(node: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
+        // SAFETY: this function's contract.
+        unsafe { keeper(node) }.and_then(Keeper::cleaner)
     }
 
     unsafe fn retain(node: NonNull<Node>) {

@@ -7,6 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use lastly_core::{Cause, Claim, Door, Due, Registry};
 
 use crate::entry::{self, Held, Named, RustDoor, Value, look_at, take};
+use crate::keeper::Extra;
 use crate::object::{Object, Reach};
 use crate::outcome::{CallbackError, Outcome};
 use crate::{REGISTRY, exit};
@@ -49,7 +50,27 @@ where
     R: Outcome,
 {
     exit::install();
-    let held = Held::new::<Value<O::Value>, F, A, R>(object.shard(), function, arguments);
+    tie(object, function, arguments, ())
+}
+
+/// Ties a cleanup to an object, with what it carries besides. The exit hook is there.
+#[track_caller]
+#[inline]
+pub(crate) fn tie<O, F, A, R, X>(
+    object: &O,
+    function: F,
+    arguments: A,
+    extra: X,
+) -> Finalizer<O::Reach, A, F>
+where
+    O: Object + ?Sized,
+    F: FnOnce(A) -> R + Send + 'static,
+    A: Send + 'static,
+    R: Outcome,
+    X: Extra,
+{
+    let shard = object.shard();
+    let held = Held::new::<Value<O::Value>, F, A, R, X>(shard, function, arguments, extra);
     object.ties().add(&held);
     Finalizer { held, reach: object.reach(), types: PhantomData }
 }
@@ -85,7 +106,8 @@ impl<O: UnwindSafe, A, F> UnwindSafe for Finalizer<O, A, F> {}
 impl<O: RefUnwindSafe, A, F> RefUnwindSafe for Finalizer<O, A, F> {}
 
 impl<O, A, F> Finalizer<O, A, F> {
-    /// Not called, fired or detached so far. False as soon as the callback begins to run.
+    /// Not called, fired or detached so far. False as soon as the callback begins to run. (True while it
+    /// waits for the end of a [pause](crate::paused), or for the thread of a [`Cleaner`](crate::Cleaner).)
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.held.node().is_alive()
@@ -148,7 +170,7 @@ where
         let claim = self.claim(Due::Run(Cause::Called))?;
         // SAFETY: claimed just now, and these are the types that the entry was made with.
         let (function, arguments) = unsafe { take::<F, A>(&claim) };
-        Some(function(arguments))
+        Some(entry::called(&claim, || function(arguments)))
     }
 
     /// Ends the finalizer without running it, and gives back what it held: the object where it is
@@ -210,7 +232,7 @@ impl<O> Finalizer<O> {
 
 impl<O, A, F> Debug for Finalizer<O, A, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let description = entry::describe(&self.held);
+        let description = self.held.describe();
         f.debug_struct("Finalizer")
             .field("object", &format_args!("{}", description.object))
             .field("function", &format_args!("{}", description.function))
@@ -239,7 +261,7 @@ where
     pub(crate) fn of_scope(function: F, arguments: A) -> Self {
         exit::install();
         let shard = Registry::<RustDoor>::shard_of_this_thread();
-        let held = Held::new::<Scope, F, A, R>(shard, function, arguments);
+        let held = Held::new::<Scope, F, A, R, ()>(shard, function, arguments, ());
         // SAFETY: new, and made with a hold for the registry.
         if !unsafe { REGISTRY.insert(held.tied().cast(), || ()) } {
             entry::report_too_late(&held);

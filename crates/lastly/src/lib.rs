@@ -24,6 +24,9 @@
 //!   module [`collector`] tells how); or any value that is made one by [`Watched`], in whatever
 //!   pointer.
 //! - [`defer`] is a scope guard that also runs at exit.
+//! - A [`Cleaner`] runs callbacks on a thread of its own, so that who drops an object does not; in a
+//!   [pause](paused) they wait, while something is locked, say; and a [`Pressure`] has collections begin
+//!   when too much is held that the collector does not see, such as files.
 //! - [`exit`] is the end of the program: newest first, over all threads, within a time if you like.
 //! - [`signals`] makes SIGTERM, Ctrl-C and SIGHUP such an end, if you ask for it.
 //! - [`report`] is where failures go that nobody is there to take: a panic, an `Err` (see
@@ -58,7 +61,7 @@
 //! - **The drain may run a callback while other threads still use what it cleans up**: the program
 //!   is ending under them. Stop your threads first, or turn the exit flag off.
 //! - A callback runs on the thread where the object died, inside that drop: what that thread holds
-//!   locked is locked.
+//!   locked is locked. Where that matters, put it off ([`paused`]), or on another thread ([`Cleaner`]).
 //! - A chain of `Watched` objects, each owned by the callback or the value of the one before, dies by
 //!   nested drops, as a list of boxes does: a very long one overflows the stack. One of `Gc`s does not.
 //! - `exit` from a callback ends the callback: what it had yet to do is not done.
@@ -72,14 +75,18 @@
 //! - Linux only: what the engine needs of a system was written for no other yet, and elsewhere it refuses
 //!   to compile.
 
+mod cleaner;
 pub mod collector;
 mod deferred;
 mod entry;
 pub mod exit;
 mod finalizer;
 mod gc;
+mod keeper;
 mod object;
 mod outcome;
+mod pause;
+mod pressure;
 #[cfg(doctest)]
 mod refused;
 pub mod report;
@@ -89,6 +96,7 @@ mod ties;
 mod trace;
 mod watched;
 
+pub use cleaner::{Cleaner, CleanerBuilder, WhenFull};
 pub use collector::collect;
 pub use deferred::{Deferred, defer};
 pub use finalizer::{Erased, Finalizer, finalize};
@@ -96,6 +104,8 @@ pub use gc::{Gc, Weak};
 pub use lastly_derive::Trace;
 pub use object::{Object, Reach};
 pub use outcome::{CallbackError, Outcome};
+pub use pause::{Pause, paused};
+pub use pressure::Pressure;
 pub use trace::{Trace, Tracer};
 pub use watched::Watched;
 

@@ -6,16 +6,19 @@ mod states;
 
 use std::fs;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use endings::Ending;
-use lastly::{Watched, finalize};
+use lastly::{Cleaner, Watched, finalize};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [ending, state] = &arguments[..] else { panic!("an ending and a state") };
     let ending = Ending::named(ending);
     endings::begin(ending);
+    HANDED_OVER.store(state == "backlog", SeqCst);
     // In the process that it happens in.
     if state == "child" {
         make(None, "")
@@ -29,15 +32,39 @@ fn main() {
 fn make(ending: Option<Ending>, whose: &str) {
     tie(format!("{whose}older"));
     if ending == Some(Ending::SecondSignal) {
-        finalize(leak(0), hangs, ());
+        watch(hangs, ());
     }
     tie(format!("{whose}newer"));
+}
+
+/// Whether it is a cleaner that is to run what objects have when they die.
+static HANDED_OVER: AtomicBool = AtomicBool::new(false);
+static CLEANER: LazyLock<Cleaner> = LazyLock::new(|| Cleaner::new(1_000));
+
+/// The objects. They live to the end of the program, unless they are dropped.
+static KEPT: Mutex<Vec<Watched<i32>>> = Mutex::new(Vec::new());
+
+/// Ties a callback to an object.
+fn watch<A: Send + 'static>(function: impl FnOnce(A) + Send + 'static, arguments: A) {
+    let object = Watched::new(0);
+    if HANDED_OVER.load(SeqCst) {
+        CLEANER.finalize(&object, function, arguments);
+    } else {
+        finalize(&object, function, arguments);
+    }
+    KEPT.lock().expect("no panic").push(object);
+}
+
+/// Drops all objects, the newest first.
+fn drop_all() {
+    let mut kept = std::mem::take(&mut *KEPT.lock().expect("no panic"));
+    while kept.pop().is_some() {}
 }
 
 /// Ties a directory to an object that lives to the end of the program.
 fn tie(directory: String) {
     fs::create_dir(&directory).expect("the program began in an empty directory");
-    finalize(leak(0), remove, directory);
+    watch(remove, directory);
 }
 
 fn leak(value: i32) -> &'static Watched<i32> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use lastly::{Watched, finalize};
 
 use crate::endings::{Ending, SIGNALS, status_of};
-use crate::{hang, leak, make, say};
+use crate::{CLEANER, drop_all, hang, leak, make, say};
 
 pub(crate) fn named(name: &str) -> fn(Ending) {
     match name {
@@ -25,6 +25,8 @@ pub(crate) fn named(name: &str) -> fn(Ending) {
         "lock" => at_a_lock,
         "callback" => in_a_callback,
         "drain" => in_the_drain,
+        "pause" => in_a_pause,
+        "backlog" => with_a_backlog,
         "child" => in_a_child,
         "thread" => in_a_thread,
         _ => panic!("no state `{name}`"),
@@ -96,6 +98,37 @@ fn is_noticed() -> bool {
     let threads = fs::read_dir("/proc/self/task").expect("it is Linux");
     let mut names = threads.map(|it| fs::read_to_string(it.expect("readable").path().join("comm")));
     names.any(|name| name.is_ok_and(|it| it.trim_end() == "lastly-exit"))
+}
+
+/// Main is in a pause, in which all objects have died.
+fn in_a_pause(ending: Ending) {
+    let _pause = lastly::paused();
+    drop_all();
+    ending.happen();
+    if ending.is_signal() {
+        hang();
+    }
+}
+
+/// All objects have died, and wait for a cleaner, which thread is in a callback.
+fn with_a_backlog(ending: Ending) {
+    let object = Watched::new(0);
+    CLEANER.finalize(&object, watch_others, ());
+    drop(object);
+    while !REACHED.load(SeqCst) {
+        thread::yield_now();
+    }
+    drop_all();
+    busy(ending);
+}
+
+static REACHED: AtomicBool = AtomicBool::new(false);
+
+fn watch_others((): ()) {
+    REACHED.store(true, SeqCst);
+    while Path::new("newer").exists() || Path::new("older").exists() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// It happens in a forked child that has things of its own. The parent waits for it.

@@ -2,6 +2,7 @@
 //! real processes, in the workspace's `tests` package.
 #![cfg(not(loom))]
 
+mod cleaners;
 mod collections;
 mod deferred;
 mod finalizer;
@@ -14,7 +15,9 @@ mod nodes;
 mod objects;
 mod outcomes;
 mod panics;
+mod pauses;
 mod permutations;
+mod pressures;
 mod random_graphs;
 mod threads;
 mod trace;
