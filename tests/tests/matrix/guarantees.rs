@@ -20,6 +20,7 @@ exit status, or the signal.
 
 - *main*: main's thread; *thread*: another one of the program's own, which ends it; *lastly*: a thread that lastly starts for it. *in part*: the newer one is removed, the older is left. **nothing**: both are left.
 - The state is that of main's thread when the end comes. *in a thread*: another thread does it, or takes the signal, while main waits for it.
+- *in a pause*, *with a backlog*: the objects died just before, and their callbacks wait; for the end of the pause, or for a cleaner's thread, which is in a callback.
 - *in a forked child*: it happens in a child, and the cell tells what becomes of the child and its own directories. Its parent's it leaves alone, in each of these cells: they are removed by the parent, when it returns.
 - Signals are taken over by `lastly::signals::install()`, in Python by `lastly.install_signals()`; *by default*: they are not.
 - –: there is no such cell.
