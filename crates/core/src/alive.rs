@@ -1,12 +1,44 @@
 //! A picture of the registry: what is alive at one moment.
 
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use crate::list::sequence_of;
 use crate::node::Node;
 use crate::registry::{Door, Locked, Registry};
+use crate::report::Description;
+
+/// What can be told of a live finalizer.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What it is about.
+    pub description: Description,
+    /// How long ago it was created, if that is known: see [`Registry::age`].
+    pub age: Option<Duration>,
+    /// Whether the drain is to run it.
+    pub at_exit: bool,
+    /// Whether its object has died, and it waits.
+    pub waiting: bool,
+}
 
 impl<D: Door> Registry<D> {
+    /// What can be told of a finalizer, unless it is dead.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in this registry or was, and the caller has a hold on it.
+    pub unsafe fn look(&self, node: NonNull<Node>) -> Option<Look> {
+        // SAFETY: this function's contract.
+        let node_ref = unsafe { node.as_ref() };
+        if !node_ref.is_alive() {
+            return None;
+        }
+        // SAFETY: this function's contract.
+        let (description, age) = (unsafe { D::describe(node) }, unsafe { self.age(node) });
+        let (at_exit, waiting) = (node_ref.at_exit(), node_ref.is_waiting());
+        Some(Look { description, age, at_exit, waiting })
+    }
+
     /// How many finalizers are alive. This walks over all of them.
     pub fn count_alive(&self) -> usize {
         alive::<D>(&self.lock_all()).count()

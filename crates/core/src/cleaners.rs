@@ -1,6 +1,7 @@
 //! The cleaners of a registry: what concerns all of them at once, an end of the program or a fork.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Display};
 use std::mem;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -24,6 +25,14 @@ pub struct CleanerState {
     pub running: bool,
     /// How many were handed over to it so far.
     pub handed: u64,
+}
+
+impl Display for CleanerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, waiting, limit, running, handed } = self;
+        let running = if *running { ", one is running" } else { "" };
+        write!(f, "{name}: {waiting} of {limit} wait{running}; handed over {handed}")
+    }
 }
 
 /// Every cleaner that there is: each leaves, under this lock, before its memory goes.

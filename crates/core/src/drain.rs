@@ -159,7 +159,7 @@ impl<D: Door> Registry<D> {
         }
         self.report_all(Place::Unfinished, terms.cause);
         D::report_running(terms.cause);
-        self.shut();
+        self.shut(terms.cause);
     }
 
     /// Cuts the end of the program short: nothing begins to run any more. Reports what is running
@@ -168,6 +168,7 @@ impl<D: Door> Registry<D> {
     /// To be followed by the end of the process.
     pub fn cut(&self, cause: Cause) {
         let mut shards = self.lock_all();
+        let is_first = shards[0].phase == Phase::Open;
         match shards[0].phase {
             Phase::Closing { cut: true, .. } | Phase::Shut => {
                 drop(shards);
@@ -182,16 +183,20 @@ impl<D: Door> Registry<D> {
         drop(shards);
         self.cleaners.wake_all();
         self.running.is_for(cause);
+        if is_first {
+            self.begin_exit_report();
+        }
         // Before it is told that nobody will run it.
         self.heir.disinherit();
         self.report_all(Place::Unfinished, cause);
         D::report_running(cause);
         self.report_all(Place::Late, cause);
-        self.shut();
+        self.shut(cause);
     }
 
     /// Last, as the program may end as soon as another thread sees it.
-    fn shut(&self) {
+    fn shut(&self, cause: Cause) {
+        self.end_exit_report(cause);
         self.shards[0].lock().phase = Phase::Shut;
     }
 
@@ -210,6 +215,7 @@ impl<D: Door> Registry<D> {
         drop(shards);
         self.cleaners.wake_all();
         self.take_over();
+        self.begin_exit_report();
         true
     }
 

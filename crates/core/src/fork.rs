@@ -84,6 +84,7 @@ impl<D: Door> Registry<D> {
         self.heir.in_child(&mut self.heir.lock());
         self.cleaners.forked();
         self.forget_totals();
+        self.exit_report.forked();
         let mut first = self.shards[0].lock();
         // The drain of a parent's other thread does not go on here: this process has its own.
         let me = thread_number();
@@ -176,6 +177,7 @@ pub fn install<D: Resident>() -> std::io::Result<()> {
     }
     D::registry().know_process();
     ending::read_environment();
+    D::registry().heed_environment();
     // SAFETY: the three are functions without arguments that live as long as this object file.
     let error = unsafe {
         libc::pthread_atfork(Some(before::<D>), Some(in_parent::<D>), Some(in_child::<D>))

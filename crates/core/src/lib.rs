@@ -30,7 +30,9 @@ mod cleaners;
 mod drain;
 pub mod ending;
 mod event;
+mod exit_report;
 pub mod fork;
+mod groups;
 mod heir;
 mod inherited;
 mod list;
@@ -52,10 +54,12 @@ mod totals;
 #[cfg(not(target_os = "linux"))]
 compile_error!("lastly: exit hooks, forks and signals were written for Linux only so far");
 
+pub use alive::Look;
 pub use claim::{Claim, Peek};
 pub use cleaner::{Cleaner, WhenFull};
 pub use cleaners::CleanerState;
 pub use drain::Terms;
+pub use groups::Groups;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
 pub use pause::Pause;

@@ -19,6 +19,7 @@ use crate::claim::{Claim, Peek};
 use crate::cleaner::Cleaner;
 use crate::cleaners::Cleaners;
 use crate::drain::Running;
+use crate::exit_report::ExitReport;
 use crate::heir::Heir;
 use crate::inherited::Inherited;
 use crate::list::{place_of, sequence_of};
@@ -127,6 +128,7 @@ pub struct Registry<D: Door> {
     pub(crate) running: Running,
     pub(crate) slowest: Slowest,
     pub(crate) cleaners: Cleaners<D>,
+    pub(crate) exit_report: ExitReport,
     /// Whether the end of the program has begun. Changed under all locks.
     ending: AtomicBool,
     door: PhantomData<fn() -> D>,
@@ -149,6 +151,7 @@ impl<D: Door> Registry<D> {
                 running: Running::new(),
                 slowest: Slowest::new(),
                 cleaners: Cleaners::new(),
+                exit_report: ExitReport::new(),
                 ending: AtomicBool::new(false),
                 door: PhantomData,
             }
@@ -463,7 +466,7 @@ impl<D: Door> Registry<D> {
         let mut shard = self.lock(node_ref.shard());
         // SAFETY: the lock is held.
         unsafe { shard.shift(node, Place::Nowhere) };
-        node_ref.state.finish();
+        node_ref.state.finish(by);
         shard.tally.count(by);
         let release = untie();
         drop(shard);

@@ -44,7 +44,7 @@ impl Display for Cause {
 }
 
 /// What a finalizer is about, by name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Description {
     /// The type of the object it watches.
     pub object: Cow<'static, str>,

@@ -48,15 +48,21 @@ pub enum Due {
 }
 
 impl Due {
+    /// Of this, or of nothing: 0.
+    #[inline]
+    pub(crate) fn code(due: Option<Self>) -> u8 {
+        match due {
+            None => 0,
+            Some(Due::Take) => 1,
+            Some(Due::Run(Cause::Called)) => 2,
+            Some(Due::Run(Cause::ObjectDied)) => 3,
+            Some(Due::Run(Cause::Exit)) => 4,
+            Some(Due::Run(Cause::Signal)) => 5,
+        }
+    }
+
     fn bits(self) -> u8 {
-        let code = match self {
-            Due::Take => 1,
-            Due::Run(Cause::Called) => 2,
-            Due::Run(Cause::ObjectDied) => 3,
-            Due::Run(Cause::Exit) => 4,
-            Due::Run(Cause::Signal) => 5,
-        };
-        code << DUE_SHIFT
+        Self::code(Some(self)) << DUE_SHIFT
     }
 
     fn in_word(word: u8) -> Option<Self> {
@@ -175,12 +181,20 @@ impl State {
         }
     }
 
-    /// After the callback was run or taken out, or was to be left where it is.
+    /// After the callback was run or taken out, or was to be left where it is. By what it ended, stays
+    /// in the word.
     #[inline]
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&self, by: Option<Due>) {
         debug_assert!(self.0.load(Relaxed) & CLAIMED != 0, "finished without a claim");
         // Relaxed: nobody takes DEAD for leave to touch anything; the lists say who may free.
-        self.0.store(DEAD, Relaxed);
+        self.0.store(DEAD | Due::code(by) << DUE_SHIFT, Relaxed);
+    }
+
+    /// By what a dead one ended. `None`: it found the door shut.
+    pub(crate) fn ended_by(&self) -> Option<Due> {
+        debug_assert!(self.is_dead(), "asked of one that has ended");
+        // Relaxed: as above.
+        Due::in_word(self.0.load(Relaxed))
     }
 
     /// Instead of `finish`: the callback was left where it is, and may be claimed again.
@@ -261,9 +275,10 @@ mod tests {
         assert_eq!(state.claim(DEATH), Claimed::Lost);
         assert_eq!(state.claim(Due::Take), Claimed::Lost);
         assert!(!state.peek());
-        state.finish();
+        state.finish(Some(DEATH));
         assert_eq!(state.claim(DEATH), Claimed::Lost);
-        assert_eq!(state.run(), None);
+        assert_eq!((state.run(), state.ended_by()), (None, Some(DEATH)));
+        assert!(state.is_dead() && !state.is_alive() && !state.peek());
     }
 
     #[test]
@@ -292,7 +307,8 @@ mod tests {
             assert_eq!(state.end_peek(), Peeked::Claimed(first));
             assert_eq!(state.claim(DEATH), Claimed::Lost, "the peeker has claimed");
             assert_eq!(state.run(), Some(Run::Begun));
-            state.finish();
+            state.finish(Some(first));
+            assert_eq!(state.ended_by(), Some(first));
         }
     }
 

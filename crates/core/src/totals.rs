@@ -4,11 +4,13 @@
 //! takes longest is kept only where somebody has asked for it, as it takes two looks at a clock for
 //! each callback.
 
+use std::fmt::{self, Display};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::cleaners::CleanerState;
 use crate::lock::Lock;
 use crate::node::Node;
 use crate::order::Order;
@@ -21,22 +23,11 @@ use crate::sync::{AtomicU64, Moment, constructor};
 #[derive(Clone, Copy)]
 pub(crate) struct Tally {
     pub(crate) created: u64,
-    /// By what they ended: see [`index`].
+    /// By what they ended: see [`Due::code`].
     ended: [u64; ENDINGS],
 }
 
 const ENDINGS: usize = 6;
-
-fn index(by: Option<Due>) -> usize {
-    match by {
-        Some(Due::Take) => 0,
-        Some(Due::Run(Cause::Called)) => 1,
-        Some(Due::Run(Cause::ObjectDied)) => 2,
-        Some(Due::Run(Cause::Exit)) => 3,
-        Some(Due::Run(Cause::Signal)) => 4,
-        None => 5,
-    }
-}
 
 impl Tally {
     pub(crate) const fn new() -> Self {
@@ -46,7 +37,7 @@ impl Tally {
     /// One more has ended: by this, or `None`: it found the door shut.
     #[inline]
     pub(crate) fn count(&mut self, by: Option<Due>) {
-        self.ended[index(by)] += 1;
+        self.ended[usize::from(Due::code(by))] += 1;
     }
 
     fn add(&mut self, other: &Self) {
@@ -78,8 +69,28 @@ pub struct Totals {
     /// Reported as not having run, or not having come to an end, when the program ended.
     pub lost: u64,
     /// The callbacks that took longest, the longest first; only of those that ran while
-    /// [recording](Registry::record) was on.
+    /// [recording](Registry::record) was on, and took 20 milliseconds or more.
     pub slowest: Vec<Slow>,
+    /// How each cleaner is doing, in the order of their creation.
+    pub cleaners: Vec<CleanerState>,
+}
+
+impl Totals {
+    /// Whether nothing has happened.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { created, detached, called, object_died, exit, signal, failed, lost, .. } = self;
+        [created, detached, called, object_died, exit, signal, failed, lost] == [&0; 8]
+    }
+}
+
+impl Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { created, detached, called, object_died, exit, signal, failed, lost, .. } = self;
+        write!(f, "created {created}; called {called}, object died {object_died}, exit {exit}, ")?;
+        write!(f, "signal {signal}, detached {detached}; failed {failed}, lost {lost}")?;
+        self.slowest.iter().try_for_each(|slow| write!(f, "\nslow: {slow}"))?;
+        self.cleaners.iter().try_for_each(|cleaner| write!(f, "\ncleaner {cleaner}"))
+    }
 }
 
 /// A callback that took long.
@@ -94,28 +105,40 @@ pub struct Slow {
     pub duration: Duration,
 }
 
+impl Display for Slow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { description: Description { object, function, created }, cause, duration } = self;
+        write!(f, "{duration:.2?} {object} ({cause}): {function}")?;
+        created.iter().try_for_each(|created| write!(f, ", created at {created}"))
+    }
+}
+
 /// How many of the slowest are kept.
 const KEPT: usize = 10;
+
+/// What takes less is not among them. More than the clock's ticks are apart: at the end of one, a
+/// callback that took no time at all would seem to have taken as long.
+const FLOOR: u64 = 20_000_000;
 
 /// The callbacks that took longest.
 pub(crate) struct Slowest {
     /// The longest first.
     kept: Lock<[Option<Arc<Slow>>; KEPT]>,
-    /// What took no longer, in nanoseconds, is not among them.
+    /// What took less, in nanoseconds, is not among them.
     floor: AtomicU64,
 }
 
 impl Slowest {
     constructor! {
         pub(crate) fn new() -> Self {
-            Self { kept: Lock::new([const { None }; KEPT]), floor: AtomicU64::new(0) }
+            Self { kept: Lock::new([const { None }; KEPT]), floor: AtomicU64::new(FLOOR) }
         }
     }
 
     /// Whether one that took so long is among them.
     fn wants(&self, duration: Duration) -> bool {
         // Relaxed: a hint; what is added is compared again.
-        nanoseconds(duration) > self.floor.load(Relaxed)
+        nanoseconds(duration) >= self.floor.load(Relaxed)
     }
 
     fn add(&self, slow: Slow) {
@@ -129,7 +152,7 @@ impl Slowest {
         };
         kept[place..].rotate_right(1);
         let before = kept[place].replace(slow);
-        let floor = kept[KEPT - 1].as_ref().map_or(0, |it| nanoseconds(it.duration));
+        let floor = kept[KEPT - 1].as_ref().map_or(FLOOR, |it| nanoseconds(it.duration) + 1);
         self.floor.store(floor, Relaxed);
         drop(kept);
         // Not under the lock.
@@ -191,8 +214,9 @@ impl<D: Door> Registry<D> {
     /// How many finalizers this process has created, and what became of them.
     pub fn totals(&self) -> Totals {
         let mut sum = Tally::new();
+        // Locked for this statement.
         self.lock_all().iter().for_each(|shard| sum.add(&shard.tally));
-        let [detached, called, object_died, exit, signal, _] = sum.ended;
+        let [_, detached, called, object_died, exit, signal] = sum.ended;
         Totals {
             created: sum.created,
             detached,
@@ -203,6 +227,7 @@ impl<D: Door> Registry<D> {
             failed: self.reporter.failed(),
             lost: self.reporter.lost(),
             slowest: self.slowest.copy(),
+            cleaners: self.cleaners(),
         }
     }
 
@@ -222,7 +247,7 @@ impl<D: Door> Registry<D> {
         self.lock_all().iter_mut().for_each(|shard| shard.tally = Tally::new());
         self.reporter.forget();
         let kept = std::mem::replace(&mut *self.slowest.kept.lock(), [const { None }; KEPT]);
-        self.slowest.floor.store(0, Relaxed);
+        self.slowest.floor.store(FLOOR, Relaxed);
         drop(kept);
     }
 }

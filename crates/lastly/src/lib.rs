@@ -31,6 +31,8 @@
 //! - [`signals`] makes SIGTERM, Ctrl-C and SIGHUP such an end, if you ask for it.
 //! - [`report`] is where failures go that nobody is there to take: a panic, an `Err` (see
 //!   [`Outcome`] for what counts as one), and cleanups that the end of the program left no time for.
+//! - [`live()`] tells what is alive, and what became of the rest; the module [`live`](mod@live) tells how
+//!   to have that printed at the end of the program.
 //!
 //! # What is promised
 //!
@@ -83,6 +85,7 @@ pub mod exit;
 mod finalizer;
 mod gc;
 mod keeper;
+pub mod live;
 mod object;
 mod outcome;
 mod pause;
@@ -102,6 +105,7 @@ pub use deferred::{Deferred, defer};
 pub use finalizer::{Erased, Finalizer, finalize};
 pub use gc::{Gc, Weak};
 pub use lastly_derive::Trace;
+pub use live::live;
 pub use object::{Object, Reach};
 pub use outcome::{CallbackError, Outcome};
 pub use pause::{Pause, paused};
