@@ -16,7 +16,8 @@ run, and `atexit = False` leaves it out at exit. Keep the handle or drop it: the
 to the object. `install()` puts this class in place of `weakref.finalize` for the whole process.
 
 `install_signals()` has SIGTERM and its like end the program in order; `lastly.exit` sets how long
-the end may take; `lastly.report` tells of cleanups that failed, were skipped or did not end.
+the end may take; `lastly.report` tells of cleanups that failed, were skipped or did not end;
+`live()` of those that are alive.
 
 Limitations:
 
@@ -46,6 +47,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastly import exit as exit
     from lastly import report as report
+    from lastly._live import live
     from lastly._signals import install_signals
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "finalize",
     "install",
     "install_signals",
+    "live",
     "paused",
     "report",
     "uninstall",
@@ -66,8 +69,11 @@ finalize._registry = REGISTRY
 
 def __getattr__(name: str) -> object:
     """Imports what few programs use when it is first asked for: `import lastly` must be quick."""
+    found: object
     if name == "install_signals":
         from lastly._signals import install_signals as found
+    elif name == "live":
+        from lastly._live import live as found
     elif name in ("exit", "report"):
         __import__(f"{__name__}.{name}")
         return globals()[name]

@@ -1,10 +1,15 @@
 """Run a Python program with lastly in place of `weakref.finalize`.
 
 usage: python -m lastly run [-m] program [argument ...]
+       python -m lastly report [-m] program [argument ...]
 
 The program is what `python` takes: a script, a directory or zip file with a `__main__.py`, or with
 `-m` a module. The Pythons that it starts run with lastly too, unless it gives them a `PYTHONPATH`
 of its own or starts them with -I, -E or -S. `LASTLY_INSTALL=0` in the environment turns it off.
+
+With `report`, each of them that has had finalizers prints a report to stderr at its end: what was
+alive then, where it was created and what became of it, totals, and the slowest callbacks. That is
+`run` with `LASTLY_REPORT=1` in the environment.
 """
 
 from __future__ import annotations
@@ -17,26 +22,31 @@ from typing import NoReturn
 STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_startup")
 
 
+# What each command puts into the program's environment.
+COMMANDS: dict[str, dict[str, str]] = {"run": {}, "report": {"LASTLY_REPORT": "1"}}
+
+
 def main() -> None:
-    arguments = sys.argv[1:]
-    if arguments in (["-h"], ["--help"], ["run", "-h"], ["run", "--help"]):
+    command, *program = sys.argv[1:] or [""]
+    if command in ("-h", "--help") or (command in COMMANDS and program[:1] in (["-h"], ["--help"])):
         print(__doc__.strip() if __doc__ else "see the documentation of lastly")
         return
-    command, program = arguments[:1], arguments[1:]
     named = program[1:] if program[:1] == ["-m"] else program
-    if command != ["run"] or not named or named[0].startswith("-"):
-        refuse("say what to run: python -m lastly run [-m] program [argument ...]")
+    if command not in COMMANDS or not named or named[0].startswith("-"):
+        known = command if command in COMMANDS else "|".join(COMMANDS)
+        refuse(f"say what to run: python -m lastly {known} [-m] program [argument ...]")
     if sys.flags.isolated or sys.flags.ignore_environment or sys.flags.no_site:
         refuse("lastly reaches the program through its PYTHONPATH: leave out -I, -E and -S")
-    run(program)
+    run(program, COMMANDS[command])
 
 
-def run(program: list[str]) -> NoReturn:
-    """Becomes the Python that runs the program.
+def run(program: list[str], variables: dict[str, str]) -> NoReturn:
+    """Becomes the Python that runs the program, with these variables in its environment.
 
     A fresh one rather than this: then `sys.path`, `__main__`, tracebacks, the exit status and the
     end of its threads and objects are those of any other program, by the same code.
     """
+    os.environ.update(variables)
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = STARTUP + os.pathsep + path if path else STARTUP
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]

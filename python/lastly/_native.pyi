@@ -28,14 +28,19 @@ __all__ = [
     "end_by",
     "finalize",
     "is_default",
+    "is_recording",
+    "look",
+    "name",
     "parts",
     "paused",
     "record_sites",
     "reset_hook",
     "set_budget",
     "set_hook",
+    "table",
     "take_over",
     "time_is_spent",
+    "totals",
 ]
 
 # The defaults let `finalize` stand alone in an annotation, and `finalize[P, T]`, as written for the
@@ -117,6 +122,13 @@ def details(finalizer: object) -> _Details | None: ...
 def end(finalizer: object) -> bool: ...
 def parts(finalizer: object) -> _Parts | None: ...
 
+# What `lastly.live` is made of.
+def is_recording() -> bool: ...
+def look() -> list[_Look]: ...
+def name(of: object) -> str: ...
+def table(rows: list[tuple[str | None, str, str | None, float | None]]) -> str: ...
+def totals() -> tuple[_Counts, list[_Slow], list[_Cleaner], str]: ...
+
 # What `lastly.report` offers.
 @final
 class Report:
@@ -159,4 +171,8 @@ _remains: object
 _Parts: TypeAlias = tuple[
     weakref.ref[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any] | None, int
 ]
+_Look: TypeAlias = tuple[finalize, str | None, str, str | None, float | None, bool, bool]
+_Counts: TypeAlias = tuple[int, int, int, int, int, int, int, int]
+_Slow: TypeAlias = tuple[str | None, str, str | None, str, float]
+_Cleaner: TypeAlias = tuple[str, int, int, bool, int]
 _Details: TypeAlias = tuple[str | None, str, str | None, float | None, bool, bool, int]

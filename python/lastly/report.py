@@ -11,6 +11,16 @@ original; the others are written to `sys.stderr`:
 record of `logging`, `reset_hook()` goes back. `record_sites()`, or `LASTLY_SITES=1` in the
 environment, has reports say where the finalizer was created, and the type of a dead object.
 
+`LASTLY_REPORT=1` in the environment, as it is when lastly is imported, has every process that has
+had finalizers report on all of them at its end, once, when its exit drain is over: what was alive
+when the end began, as `lastly.live()` shows it, and what became of it; totals, and the slowest
+callbacks. It turns sites on. Each line begins with `lastly[<number of the process>]: `; forked
+children have reports of their own. `python -m lastly report` runs a program like that.
+
+What became of a finalizer: `run`, `called`, `object died`, `detached`; `left out`, as its `atexit`
+was false; `left to the parent` of a forked child; `skipped` or `too late`. What was run and did not
+end is reported by itself.
+
 The hook is called where it happened: at any moment, on any thread. An exception that a caller gets
 is not reported; nor is, at object death, one of a `__call__` that a subclass has of its own: the
 interpreter shows that.

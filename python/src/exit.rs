@@ -192,7 +192,9 @@ pub(crate) fn run(
         outcome
     } else {
         let content = take(py, claim);
-        let outcome = content.run(finalizer, begun).map(drop).map_err(|error| {
+        let outcome = content.run(finalizer, begun).map(drop);
+        report::ran(cause, begun, node_of(finalizer), &content);
+        let outcome = outcome.map_err(|error| {
             let function = &content.callback.function;
             (error, names::describe(node_of(finalizer), function, &content.weakref))
         });

@@ -1,10 +1,9 @@
 //! What can be done with a finalizer.
 
 use std::ptr::NonNull;
-use std::time::Duration;
 
 use lastly_core::sync::Moment;
-use lastly_core::{Cause, Claim, Description, Due, Node, Problem, Registry};
+use lastly_core::{Cause, Claim, Description, Due, Look, Node, Problem, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -105,7 +104,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         }
         let cause = if argument.is_null() { Cause::Called } else { Cause::ObjectDied };
         match self.claim(Due::Run(cause)) {
-            Some(claim) => self.run(take(self.0.py(), claim), argument),
+            Some(claim) => self.run(take(self.0.py(), claim), cause, argument),
             None => {
                 self.let_go();
                 Ok(None)
@@ -136,10 +135,13 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     fn run(
         &self,
         content: BoundContent<'py>,
+        cause: Cause,
         argument: *mut ffi::PyObject,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let since = report::moment();
-        let result = match content.run(&self.0, since) {
+        let result = content.run(&self.0, since);
+        report::ran(cause, since, self.node(), &content);
+        let result = match result {
             Ok(result) => Ok(Some(result)),
             Err(error) if content.has_died(argument) => self.report(error, &content, since),
             Err(error) => Err(error),
@@ -253,20 +255,15 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         unsafe { REGISTRY.index(self.node()) }
     }
 
-    /// How long ago it was created, where that is known.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        // SAFETY: the reference is the hold.
-        unsafe { REGISTRY.age(self.node()) }
+    /// What can be told of it, unless it is dead.
+    pub(crate) fn look_at(&self) -> Option<Look> {
+        // SAFETY: the reference is the hold. One that was never registered is dead.
+        unsafe { REGISTRY.look(self.node()) }
     }
 
     /// What it is about, which holds this.
-    pub(crate) fn describe(&self, content: &BoundContent<'py>) -> Description {
+    fn describe(&self, content: &BoundContent<'py>) -> Description {
         names::describe(self.node(), &content.callback.function, &content.weakref)
-    }
-
-    /// Whether its object has died, and its callback waits.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.node_ref().is_waiting()
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -57,7 +57,9 @@ mod _native {
     #[pymodule_export]
     use crate::cleaner::Cleaner;
     #[pymodule_export]
-    use crate::live::{alive, alive_count, clear, details, end, parts};
+    use crate::live::{
+        alive, alive_count, clear, details, end, is_recording, look, name, parts, table, totals,
+    };
     #[pymodule_export]
     use crate::pause::Paused;
     #[pymodule_export]

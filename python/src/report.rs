@@ -8,7 +8,7 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt::{self, Display};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,13 +22,16 @@ use pyo3::prelude::*;
 use crate::attach::attached;
 use crate::door::REGISTRY;
 use crate::names::{self, UNKNOWN};
+use crate::object::BoundContent;
 use crate::running;
 
 /// The program's hook. Under the lock nothing is called that might let another thread in.
 static HOOK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
-/// Whether there is one: only then somebody wants to know how long callbacks take that are not the
-/// drain's.
-static HOOKED: AtomicBool = AtomicBool::new(false);
+/// Who wants to know how long callbacks take that are not the drain's: [`FOR_HOOK`], [`FOR_RECORD`].
+static MEASURES: AtomicU8 = AtomicU8::new(0);
+
+const FOR_HOOK: u8 = 1;
+const FOR_RECORD: u8 = 2;
 
 /// A cleanup that failed, did not run, or did not end. `str()` gives it in words.
 #[pyclass(frozen, module = "lastly.report")]
@@ -119,7 +122,10 @@ pub(crate) fn reset_hook() {
 
 fn replace(hook: Option<Py<PyAny>>) {
     // Relaxed: a report more or less with a duration is all that hangs on it.
-    HOOKED.store(hook.is_some(), Relaxed);
+    match hook {
+        Some(_) => MEASURES.fetch_or(FOR_HOOK, Relaxed),
+        None => MEASURES.fetch_and(!FOR_HOOK, Relaxed),
+    };
     let before = std::mem::replace(&mut *hook_lock(), hook);
     // Not under the lock: this may run any code.
     drop(before);
@@ -133,7 +139,28 @@ fn hook_lock() -> MutexGuard<'static, Option<Py<PyAny>>> {
 #[inline]
 pub(crate) fn moment() -> Option<Moment> {
     // Relaxed: see `replace`.
-    HOOKED.load(Relaxed).then(Moment::now)
+    (MEASURES.load(Relaxed) != 0).then(Moment::now)
+}
+
+/// From now on the engine keeps when finalizers are created, and which callbacks take longest.
+pub(crate) fn record() {
+    MEASURES.fetch_or(FOR_RECORD, Relaxed);
+    REGISTRY.record();
+}
+
+/// A callback that began at this moment, if that was asked for, has come to its end.
+#[inline]
+pub(crate) fn ran(
+    cause: Cause,
+    begun: Option<Moment>,
+    node: NonNull<Node>,
+    content: &BoundContent<'_>,
+) {
+    let describe = || {
+        let BoundContent { callback, weakref } = content;
+        attached(weakref.py(), || names::describe(node, &callback.function, weakref))
+    };
+    REGISTRY.ran(cause, begun, describe);
 }
 
 /// An exception, on its way through the engine.

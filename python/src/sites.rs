@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::door::REGISTRY;
-use crate::names;
+use crate::{names, report};
 
 /// Whether to record.
 static ON: AtomicBool = AtomicBool::new(false);
@@ -46,18 +46,18 @@ pub(crate) fn record_sites(on: bool) {
     ON.store(on, Relaxed);
     USED.fetch_or(on, Relaxed);
     if on {
-        REGISTRY.record();
+        report::record();
     }
 }
 
-/// Does what the environment says; `-X dev` asks for it, too.
+/// Does what the environment says; `-X dev` asks for it, too, and so does the report at exit.
 pub(crate) fn ask_environment(py: Python<'_>) {
     let asked = env::var_os("LASTLY_SITES");
     let develops = || {
         let flags = py.import("sys").and_then(|sys| sys.getattr("flags"));
         flags.and_then(|flags| flags.getattr("dev_mode")?.is_truthy()).unwrap_or(false)
     };
-    if asked.map_or_else(develops, |value| value == "1") {
+    if REGISTRY.heed_environment() || asked.map_or_else(develops, |value| value == "1") {
         record_sites(true);
     }
 }

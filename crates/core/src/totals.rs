@@ -108,7 +108,7 @@ pub struct Slow {
 impl Display for Slow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { description: Description { object, function, created }, cause, duration } = self;
-        write!(f, "{duration:.2?} {object} ({cause}): {function}")?;
+        write!(f, "{duration:.1?} {object} ({cause}): {function}")?;
         created.iter().try_for_each(|created| write!(f, ", created at {created}"))
     }
 }

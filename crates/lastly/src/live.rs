@@ -25,7 +25,7 @@
 //!     2   61.3s  app::Workspace  std::fs::remove_dir_all<&std::path::Path>  src/main.rs:12:19
 //!     1    0.2s  app::Lock       app::Lock::release                      src/lock.rs:40:9
 //! created 9; called 1, object died 4, exit 0, signal 0, detached 1; failed 0, lost 0
-//! slow: 1.20s app::Workspace (object died): std::fs::remove_dir_all<&std::path::Path>, created at src/main.rs:12:19
+//! slow: 1.2s app::Workspace (object died): std::fs::remove_dir_all<&std::path::Path>, created at src/main.rs:12:19
 //! ```
 //!
 //! # At the end of the program
