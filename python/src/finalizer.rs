@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use lastly_core::sync::Moment;
-use lastly_core::{Cause, Claim, Description, Due, Look, Node, Problem, Registry};
+use lastly_core::{Cause, Claim, Description, Due, Look, Node, Now, Problem, Registry};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -258,7 +258,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     /// What can be told of it, unless it is dead.
     pub(crate) fn look_at(&self) -> Option<Look> {
         // SAFETY: the reference is the hold. One that was never registered is dead.
-        unsafe { REGISTRY.look(self.node()) }
+        unsafe { REGISTRY.look(self.node(), Now::new()) }
     }
 
     /// What it is about, which holds this.

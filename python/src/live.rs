@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ptr::NonNull;
 
-use lastly_core::{CleanerState, Description, Door, Groups, Look, Node, Slow};
+use lastly_core::{CleanerState, Description, Door, Groups, Look, Node, Now, Slow};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyString, PyTuple};
 
@@ -97,9 +97,10 @@ fn known_object(of: &Description) -> Option<&str> {
 pub(crate) fn look<'py>(py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
     let mut texts = Texts { known: HashMap::new(), py };
     let mut rows = Vec::new();
+    let now = Now::new();
     for (node, finalizer) in held(py) {
         // SAFETY: `finalizer` is a hold.
-        let Some(look) = (unsafe { REGISTRY.look(node) }) else { continue };
+        let Some(look) = (unsafe { REGISTRY.look(node, now) }) else { continue };
         let of = &look.description;
         let row = [
             finalizer,

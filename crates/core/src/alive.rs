@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::list::sequence_of;
 use crate::node::Node;
+use crate::order::Now;
 use crate::registry::{Door, Locked, Registry};
 use crate::report::Description;
 
@@ -13,7 +14,7 @@ use crate::report::Description;
 pub struct Look {
     /// What it is about.
     pub description: Description,
-    /// How long ago it was created, if that is known: see [`Registry::age`].
+    /// How long before that moment it was created, if that is known: see [`Registry::age`].
     pub age: Option<Duration>,
     /// Whether the drain is to run it.
     pub at_exit: bool,
@@ -22,19 +23,19 @@ pub struct Look {
 }
 
 impl<D: Door> Registry<D> {
-    /// What can be told of a finalizer, unless it is dead.
+    /// What can be told of a finalizer at this moment, unless it is dead.
     ///
     /// # Safety
     ///
     /// `node` is in this registry or was, and the caller has a hold on it.
-    pub unsafe fn look(&self, node: NonNull<Node>) -> Option<Look> {
+    pub unsafe fn look(&self, node: NonNull<Node>, now: Now) -> Option<Look> {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
         if !node_ref.is_alive() {
             return None;
         }
         // SAFETY: this function's contract.
-        let (description, age) = (unsafe { D::describe(node) }, unsafe { self.age(node) });
+        let (description, age) = (unsafe { D::describe(node) }, unsafe { self.age(node, now) });
         let (at_exit, waiting) = (node_ref.at_exit(), node_ref.is_waiting());
         Some(Look { description, age, at_exit, waiting })
     }

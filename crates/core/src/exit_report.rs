@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use crate::groups::Groups;
 use crate::list::sequence_of;
 use crate::node::Node;
+use crate::order::Now;
 use crate::process;
 use crate::registry::{Door, Registry};
 use crate::report::{Cause, print};
@@ -120,9 +121,10 @@ impl<D: Door> Registry<D> {
     #[cold]
     fn review(&self) -> Review {
         let mut review = Review::default();
+        let now = Now::new();
         for node in self.alive() {
             // SAFETY: `alive` took a hold for us.
-            let Some(look) = (unsafe { self.look(node) }) else {
+            let Some(look) = (unsafe { self.look(node, now) }) else {
                 // SAFETY: as above; it ends here.
                 unsafe { D::release(node) };
                 continue;

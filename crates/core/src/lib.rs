@@ -62,6 +62,7 @@ pub use drain::Terms;
 pub use groups::Groups;
 pub use lock::{ByHost, ByLock, Exclusion};
 pub use node::Node;
+pub use order::Now;
 pub use pause::Pause;
 pub use process::End;
 pub use registry::{Door, Registry};

@@ -34,6 +34,18 @@ const CLOCK: u32 = u32::MAX;
 /// Marks a reading of the clock.
 const READING: u64 = 1 << 63;
 
+/// The moment of a picture: from it on, the ages of all that is in it are counted back.
+#[derive(Clone, Copy, Debug)]
+pub struct Now(u64);
+
+impl Now {
+    /// This moment.
+    #[expect(clippy::new_without_default, reason = "the same is never made twice")]
+    pub fn new() -> Self {
+        Self(clock_nanoseconds())
+    }
+}
+
 pub(crate) struct Order(CachePadded<Words>);
 
 struct Words {
@@ -96,11 +108,10 @@ impl Order {
         self.0.counts_for.store(CLOCK, Relaxed);
     }
 
-    /// How long ago this number was given, if it was read off the clock.
-    pub(crate) fn age(sequence: u64) -> Option<Duration> {
+    /// How long before `now` this number was given, if it was read off the clock.
+    pub(crate) fn age(sequence: u64, now: Now) -> Option<Duration> {
         let read = sequence & READING != 0;
-        let passed = || clock_nanoseconds().saturating_sub(sequence & !READING);
-        read.then(|| Duration::from_nanos(passed()))
+        read.then(|| Duration::from_nanos(now.0.saturating_sub(sequence & !READING)))
     }
 
     #[inline(never)]

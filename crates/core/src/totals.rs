@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::cleaners::CleanerState;
 use crate::lock::Lock;
 use crate::node::Node;
-use crate::order::Order;
+use crate::order::{Now, Order};
 use crate::registry::{Door, Registry};
 use crate::report::{Cause, Description};
 use crate::state::Due;
@@ -231,15 +231,15 @@ impl<D: Door> Registry<D> {
         }
     }
 
-    /// How long ago the finalizer was created, if that is known: if recording was on, or several
-    /// threads created finalizers.
+    /// How long before `now` the finalizer was created, if that is known: if recording was on, or
+    /// several threads created finalizers.
     ///
     /// # Safety
     ///
     /// `node` is in this registry or was, and the caller has a hold on it.
-    pub unsafe fn age(&self, node: NonNull<Node>) -> Option<Duration> {
+    pub unsafe fn age(&self, node: NonNull<Node>, now: Now) -> Option<Duration> {
         // SAFETY: this function's contract.
-        Order::age(unsafe { self.index(node) })
+        Order::age(unsafe { self.index(node) }, now)
     }
 
     /// In a new child: what its parent has counted is not its own.

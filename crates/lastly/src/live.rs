@@ -46,7 +46,7 @@ use std::time::Duration;
 
 #[doc(inline)]
 pub use lastly_core::{Cause, CleanerState, Description, Slow, Totals};
-use lastly_core::{Door, Groups, Look};
+use lastly_core::{Door, Groups, Look, Now};
 
 use crate::REGISTRY;
 use crate::entry::RustDoor;
@@ -81,9 +81,10 @@ pub struct Entry {
 /// It looks at every live finalizer, and runs nothing.
 #[must_use]
 pub fn live() -> Live {
+    let now = Now::new();
     let look = |node| {
         // SAFETY: `alive` took a hold for us.
-        let look = unsafe { REGISTRY.look(node) };
+        let look = unsafe { REGISTRY.look(node, now) };
         // SAFETY: it ends here, and nothing is locked.
         unsafe { RustDoor::release(node) };
         look.map(Entry::new)
