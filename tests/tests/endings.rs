@@ -2,6 +2,7 @@
 //!
 //! GUARANTEES.md tells in words what the table in `run/endings.rs` demands.
 
+mod reports;
 mod run;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use crate::report::Description;
 const ROWS: usize = 20;
 
 /// A cell that is longer than this does not make its column wider.
-const WIDTH: usize = 48;
+const WIDTH: usize = 64;
 
 /// Finalizers, grouped by what they are about. Its [`Display`] says how many there are, and then has a
 /// table, in which the largest groups come first: whole lines, each with its end.

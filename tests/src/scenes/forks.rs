@@ -90,7 +90,7 @@ fn fork_in_drain() {
 }
 
 /// `exit` inside the drain would abort, in a child too.
-fn in_child_of_drain() {
+pub(super) fn in_child_of_drain() {
     // SAFETY: as in `in_child`.
     match unsafe { libc::fork() } {
         0 => {

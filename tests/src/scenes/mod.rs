@@ -9,6 +9,7 @@ mod many;
 mod memory;
 mod others;
 mod plain;
+mod reports;
 mod signals;
 mod threads;
 mod trouble;
@@ -29,6 +30,7 @@ pub(crate) fn find(name: &str) -> Option<fn()> {
         gc::SCENES,
         memory::SCENES,
         others::SCENES,
+        reports::SCENES,
     ];
     let mut scenes = all.into_iter().flatten();
     scenes.find(|(known, _)| *known == name).map(|(_, scene)| *scene)

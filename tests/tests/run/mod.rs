@@ -51,8 +51,13 @@ pub(crate) fn run_program_with(program: &Path, arguments: &[&str]) -> Child {
 
 /// Plays a scene, with a time for its exit set from outside.
 pub(crate) fn run_within(budget: &str, scene: &str) -> Child {
+    run_in(&[("LASTLY_EXIT_BUDGET", budget)], scene)
+}
+
+/// Plays a scene, with this in its environment.
+pub(crate) fn run_in(environment: &[(&str, &str)], scene: &str) -> Child {
     let program = env!("CARGO_BIN_EXE_ending");
-    run_command(Command::new(program).arg(scene).env("LASTLY_EXIT_BUDGET", budget))
+    run_command(Command::new(program).arg(scene).envs(environment.iter().copied()))
 }
 
 fn run_command(command: &mut Command) -> Child {
