@@ -33,7 +33,7 @@ def main() -> None:
         return
     named = program[1:] if program[:1] == ["-m"] else program
     if command not in COMMANDS or not named or named[0].startswith("-"):
-        known = command if command in COMMANDS else "|".join(COMMANDS)
+        known = command if command in COMMANDS else "|".join(sorted(COMMANDS))
         refuse(f"say what to run: python -m lastly {known} [-m] program [argument ...]")
     if sys.flags.isolated or sys.flags.ignore_environment or sys.flags.no_site:
         refuse("lastly reaches the program through its PYTHONPATH: leave out -I, -E and -S")
