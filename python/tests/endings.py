@@ -109,7 +109,8 @@ def play(directory: Path, program: str, *arguments: str, **variables: str) -> En
     """Runs a program, with all that above, as a script: `multiprocessing` imports it."""
     script = directory / "script.py"
     script.write_text(BEFORE + dedent(program))
-    # An empty one: the standard streams have their buffers.
+    # An empty one: the standard streams have their buffers. And no sites, for which `-X dev` asks.
+    variables = {"LASTLY_SITES": "0", **variables}
     return run(str(script), *arguments, PYTHONUNBUFFERED="", **variables)
 
 

@@ -85,7 +85,7 @@ def test_what_is_not_recorded_is_none(tmp_path: Path) -> None:
         say([(entry.created is None, entry.age is None) for entry in lastly.live()])
         lastly.finalize._registry.clear()
     """
-    assert play(tmp_path, program, LASTLY_SITES="0").said == [
+    assert play(tmp_path, program).said == [
         "__main__.Thing __main__.say None None",
         "[(True, True), (False, False)]",
     ]
@@ -199,6 +199,18 @@ def test_by_flags_and_by_anything() -> None:
     assert [entry.finalizer for entry in found] == [second]
 
 
+def test_by_whether_it_waits(sites: None) -> None:
+    thing, other = Thing(), Special()
+    first = lastly.finalize(thing, clean)
+    second = lastly.finalize(other, clean)
+    with lastly.paused():
+        del thing
+        assert (mine(waiting=True), mine(waiting=False)) == ([first], [second])
+        (entry,) = lastly.live(object=Thing, waiting=True)
+        assert (entry.object, entry.waiting) == (f"{HERE}.Thing", True), "the object is dead"
+    assert mine() == [second]
+
+
 def test_by_age(tmp_path: Path) -> None:
     program = """
         finalize(print, "before")
@@ -216,7 +228,7 @@ def test_by_age(tmp_path: Path) -> None:
         say(first.age > second.age)
         lastly.finalize._registry.clear()
     """
-    assert play(tmp_path, program, LASTLY_SITES="0").said == [
+    assert play(tmp_path, program).said == [
         "older_than: ages are not recorded; call lastly.report.record_sites() first",
         "['repr', 'repr'] []",
         "True",
@@ -259,7 +271,7 @@ def test_the_table(tmp_path: Path) -> None:
             say(" ".join(line.split()))
         lastly.finalize._registry.clear()
     """
-    said = play(tmp_path, program).said
+    said = play(tmp_path, program, LASTLY_SITES="1").said
     assert said[:2] == ["4 finalizers", "count oldest object function created at"]
     assert [line.partition(" /")[0] for line in said[2:4]] == [
         "3 * __main__.Thing __main__.say",
@@ -363,7 +375,7 @@ def test_the_slowest(tmp_path: Path) -> None:
         finalize(show)
         finalize(slow, 0.3)
     """
-    assert play(tmp_path, program).said == [
+    assert play(tmp_path, program, LASTLY_SITES="1").said == [
         "__main__.Thing __main__.slow exit True True",
         "__main__.Thing __main__.slow called True True",
         "__main__.Thing __main__.slow called True True",  # by that method
@@ -382,7 +394,31 @@ def test_nothing_is_measured_unless_recorded(tmp_path: Path) -> None:
         finalize(time.sleep, 0.05)()
         say(len(lastly.live().totals.slowest))
     """
-    assert play(tmp_path, program, LASTLY_SITES="0").said == ["()", "1"]
+    assert play(tmp_path, program).said == ["()", "1"]
+
+
+def test_cleaners() -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        reached.set()
+        assert go_on.wait(60)
+
+    with lastly.Cleaner(limit=7, name="of files") as cleaner:
+        for function in (block, clean, clean):
+            thing = Thing()
+            cleaner.finalize(thing, function)
+            del thing
+        assert reached.wait(60)
+        view = lastly.live(waiting=True)
+        (state,) = [it for it in view.totals.cleaners if it.name == "of files"]
+        assert state == ("of files", 2, 7, True, 3)
+        assert state.waiting == len(view) == 2
+        assert "\ncleaner of files: 2 of 7 wait, one is running; handed over 3" in str(view)
+        go_on.set()
+        assert cleaner.drain()
+        (state,) = [it for it in lastly.live().totals.cleaners if it.name == "of files"]
+        assert state == ("of files", 0, 7, False, 3)
 
 
 # At any moment

@@ -181,7 +181,7 @@ def test_it_asks_for_sites(tmp_path: Path) -> None:
         (entry,) = lastly.live()
         say(entry.created is not None, entry.age is not None)
     """
-    ended = play(tmp_path, program, LASTLY_REPORT="1", LASTLY_SITES="0")
+    ended = tell(tmp_path, program)
     assert ended.said == ["True True"]
 
 
@@ -303,6 +303,36 @@ def test_daemon_threads(tmp_path: Path) -> None:
         totals(created=2, object_died=1, exit=1, lost=1),
     ]
     assert ended.complaints.index("was not finished") < ended.complaints.index("lastly[")
+
+
+def test_what_waits(tmp_path: Path) -> None:
+    program = """
+        cleaner = lastly.Cleaner(limit=7, name="of files")
+        begun, go_on = threading.Event(), threading.Event()
+        def work():
+            begun.set()
+            go_on.wait()
+        def hand_over(function, *arguments):
+            cleaner.finalize(Thing(), function, *arguments)
+        hand_over(work)
+        begun.wait()
+        hand_over(say, "from the backlog")
+        finalize(go_on.set)
+        lastly.paused().__enter__()
+        die(say, "from a pause")
+    """
+    ended = tell(tmp_path, program)
+    assert ended.said == ["from a pause", "from the backlog"]
+    (lines,) = told(ended)
+    assert lines[1:] == [
+        "alive when it began: 3 finalizers",
+        HEADER,
+        "1 __main__.Thing __main__.say run",
+        "1 __main__.Thing threading.Event.set run",
+        "1 __main__.Thing __main__.say run",
+        totals(created=4, object_died=1, exit=3),
+        "cleaner of files: 1 of 7 wait, one is running; handed over 2",
+    ]
 
 
 # Several processes

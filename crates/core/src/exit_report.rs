@@ -1,6 +1,6 @@
 //! The report at exit: with `LASTLY_REPORT=1` in the environment, a process tells at its end, once and
-//! on stderr, what it has done: totals, what was alive when the end began and what became of it, the
-//! slowest callbacks, the cleaners.
+//! on stderr, what was alive when the end began and what became of it, totals, the slowest callbacks,
+//! and how the cleaners were doing when the end began.
 //!
 //! The drain begins it, with a look at all that is alive, each with a hold, and ends it when nothing
 //! runs any more and the program has not gone on yet; also where the drain is cut short. By what each
@@ -19,6 +19,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
+use crate::cleaners::CleanerState;
 use crate::groups::Groups;
 use crate::list::sequence_of;
 use crate::node::Node;
@@ -62,6 +63,8 @@ fn read_environment() {
 struct Review {
     nodes: Vec<Reviewed>,
     groups: Groups,
+    /// Then: the drain runs what waits for them, and they are not told.
+    cleaners: Vec<CleanerState>,
 }
 
 struct Reviewed {
@@ -120,7 +123,7 @@ impl<D: Door> Registry<D> {
 
     #[cold]
     fn review(&self) -> Review {
-        let mut review = Review::default();
+        let mut review = Review { cleaners: self.cleaners(), ..Review::default() };
         let now = Now::new();
         for node in self.alive() {
             // SAFETY: `alive` took a hold for us.
@@ -147,7 +150,7 @@ impl<D: Door> Registry<D> {
     #[cold]
     fn tell_all(&self, cause: Cause) {
         let review = self.exit_report.replace(ptr::null_mut());
-        let totals = self.totals();
+        let mut totals = self.totals();
         let mut text = format!("the end of the program ({cause})\n");
         if let Some(mut review) = review {
             for Reviewed { node, sequence, group } in std::mem::take(&mut review.nodes) {
@@ -159,6 +162,7 @@ impl<D: Door> Registry<D> {
             }
             // Writing to a string does not fail.
             _ = write!(text, "alive when it began: {}", review.groups);
+            totals.cleaners = review.cleaners;
         }
         _ = write!(text, "{totals}");
         if !totals.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use lastly::{Watched, defer, finalize, live, report};
+use lastly::{Cleaner, Watched, defer, finalize, live, paused, report};
 
 fn clean(_: ()) {}
 
@@ -24,6 +24,7 @@ fn what_is_alive_and_what_became_of_the_rest() {
     it_is_safe_anywhere();
     totals_count();
     a_table_groups_them();
+    what_waits_is_alive();
 }
 
 fn nothing_is_alive() {
@@ -150,4 +151,21 @@ fn a_table_groups_them() {
     assert!(created.starts_with(file!()), "{text}");
     assert!(lines[3].contains("core::mem::drop<char>"), "{text}");
     assert!(lines[4].starts_with("created "), "{text}");
+}
+
+fn what_waits_is_alive() {
+    let before = live().len();
+    let cleaner = Cleaner::builder(7).name("files").build();
+    let pause = paused();
+    cleaner.finalize(&Watched::new(8.0), clean, ());
+    let all = live();
+    let waiting: Vec<_> = all.iter().filter(|entry| entry.waiting).collect();
+    assert_eq!((waiting.len(), &*waiting[0].object, all.len()), (1, "f64", before + 1));
+    drop(pause);
+    assert!(cleaner.drain(None));
+    let all = live();
+    let [state] = &all.totals().cleaners[..] else { panic!("one cleaner") };
+    assert_eq!((&*state.name, state.waiting, state.limit, state.handed), ("files", 0, 7, 1));
+    assert!(all.to_string().ends_with("\ncleaner files: 0 of 7 wait; handed over 1"), "{all}");
+    assert_eq!(all.len(), before);
 }
