@@ -8,12 +8,12 @@ mod run;
 use std::path::Path;
 
 use run::Ended::{Killed, Status};
-use run::endings::{ENDINGS, Ending};
+use run::endings::{Ending, all};
 use run::{run, run_program, run_program_with, run_within};
 
 #[test]
 fn every_ending_is_as_promised() {
-    for Ending(scene, stdout, ended) in ENDINGS {
+    for Ending(scene, stdout, ended) in all() {
         let child = run(scene);
         assert_eq!(child.stdout, *stdout, "stdout of {scene}; stderr:\n{}", child.stderr);
         assert_eq!(child.ended, *ended, "end of {scene}; stderr:\n{}", child.stderr);
@@ -47,6 +47,12 @@ fn what_was_not_finished_at_exit_is_reported_by_name() {
         ]
     );
     assert_eq!(
+        run("cleaner-hangs-at-exit").reports(),
+        [
+            "lastly: cleanup of &str (exit): ending::scenes::cleaners::keep_busy::{{closure}} was not finished when the program ended"
+        ]
+    );
+    assert_eq!(
         run("exit-in-peek").reports(),
         ["lastly: cleanup of i32 (exit): ending::say was not finished when the program ended"]
     );
@@ -65,6 +71,17 @@ fn a_quiet_end_reports_nothing() {
         "fork",
         "fork-in-drain",
         "fork-busy-survivor",
+        "backlog-and-exit",
+        "cleaner-runs-at-exit",
+        "cleaner-calls-exit",
+        "blocked-and-exit",
+        "backlog-and-signal",
+        "backlog-and-fork",
+        "fork-on-the-cleaner",
+        "backlog-and-daemon",
+        "pause-and-exit",
+        "pause-and-fork",
+        "exit-at-the-end-of-a-pause",
     ];
     for scene in quiet {
         assert_eq!(run(scene).reports(), [""; 0], "{scene}");
@@ -95,6 +112,7 @@ fn what_is_cut_short_is_reported_by_name() {
         ("budget-and-hang", &["(exit)", "(exit)", "(exit)"]),
         ("callback-wants-mains-lock", &["(exit)", "(exit)"]),
         ("budget-between", &["(exit)"]),
+        ("cleaner-hangs-and-budget", &["(exit)", "(exit)", "(exit)"]),
         ("hand-drain-outlasts-wait", &["(exit)", "(exit)"]),
         ("main-returns-and-callback-exits", &["(signal)", "(signal)"]),
     ] {

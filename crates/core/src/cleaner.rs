@@ -447,17 +447,15 @@ impl<D: Door> Shared<D> {
                     break;
                 }
             }
-            return backlog.taken() >= last;
+            return backlog.taken() >= last && !self.registry.is_ending();
         }
-        while backlog.done() < last {
-            if deadline.passed() || self.registry.is_ending() {
-                return false;
-            }
+        while backlog.done() < last && !self.registry.is_ending() && !deadline.passed() {
             backlog.barriers += 1;
             backlog = self.wait(&self.progress, backlog, deadline);
             backlog.barriers -= 1;
         }
-        true
+        // What is handed over when the program ends is the drain's, and not in the backlog.
+        backlog.done() >= last && !self.registry.is_ending()
     }
 
     /// Gives the lock back, waits until the event happens, or the time is spent, and takes it again.

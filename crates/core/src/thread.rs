@@ -11,7 +11,7 @@ use std::ptr;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Starts a thread that nobody waits for.
+/// Starts a thread that nobody waits for; 15 bytes of its name are kept at most.
 pub(crate) fn start(
     name: &CStr,
     stack: usize,
@@ -23,13 +23,18 @@ pub(crate) fn start(
         work();
         ptr::null_mut()
     }
+    let name = name.to_owned();
+    // By itself, so that it has its name before it does anything.
+    let work = move || {
+        // SAFETY: a name to read, of which the system takes what it keeps.
+        unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+        work();
+    };
     let work: Box<Work> = Box::new(Box::new(work));
     let work = Box::into_raw(work);
     match create(stack, begin, work.cast()) {
         Ok(thread) => {
-            // SAFETY: it may have ended by now, but nobody has waited for it. The name is short enough.
-            unsafe { libc::pthread_setname_np(thread, name.as_ptr()) };
-            // SAFETY: as above, once.
+            // SAFETY: it may have ended by now, but nobody has waited for it; once.
             unsafe { libc::pthread_detach(thread) };
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! The scenes, by what they are about.
 
+mod cleaners;
 mod corners;
 mod drain;
 mod forks;
@@ -8,6 +9,7 @@ mod heirs;
 mod many;
 mod memory;
 mod others;
+mod pauses;
 mod plain;
 mod reports;
 mod signals;
@@ -22,6 +24,8 @@ pub(crate) fn find(name: &str) -> Option<fn()> {
         plain::SCENES,
         corners::SCENES,
         signals::SCENES,
+        cleaners::SCENES,
+        pauses::SCENES,
         drain::SCENES,
         threads::SCENES,
         trouble::SCENES,

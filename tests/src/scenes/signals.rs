@@ -25,7 +25,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("hook-hangs", hook_hangs),
 ];
 
-fn raise(signal: i32) {
+pub(super) fn raise(signal: i32) {
     let process = i32::try_from(std::process::id()).expect("a process number");
     // SAFETY: sends this very process a signal.
     unsafe { libc::kill(process, signal) };

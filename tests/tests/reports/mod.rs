@@ -1,6 +1,6 @@
 //! The report at exit, of real processes. Their scenes are in `src/scenes/reports.rs`.
 
-use crate::run::endings::{ENDINGS, Ending};
+use crate::run::endings::{Ending, all};
 use crate::run::{Child, run_in};
 
 const ASKED: (&str, &str) = ("LASTLY_REPORT", "1");
@@ -130,7 +130,7 @@ fn it_is_quiet_where_there_is_nothing_to_tell_or_nobody_asks() {
 /// A program does and ends as it would without.
 #[test]
 fn it_changes_nothing() {
-    for Ending(scene, stdout, ended) in ENDINGS {
+    for Ending(scene, stdout, ended) in all() {
         let child = run_in(&[ASKED], scene);
         assert_eq!(child.stdout, *stdout, "stdout of {scene}; stderr:\n{}", child.stderr);
         assert_eq!(child.ended, *ended, "end of {scene}; stderr:\n{}", child.stderr);

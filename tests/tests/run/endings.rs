@@ -9,7 +9,12 @@ pub(crate) struct Ending(
     pub(crate) Ended,
 );
 
-pub(crate) const ENDINGS: &[Ending] = &[
+/// Every scene that ends in one way.
+pub(crate) fn all() -> impl Iterator<Item = &'static Ending> {
+    ENDINGS.iter().chain(super::waiting::ENDINGS)
+}
+
+const ENDINGS: &[Ending] = &[
     Ending("return", &["main returns", "second", "first"], Status(0)),
     Ending("exit", &["second", "first"], Status(3)),
     Ending("exit-on-thread", &["from the thread", "from main"], Status(4)),

@@ -1,6 +1,7 @@
 //! Running a program under a watchdog, and what became of it.
 
 pub(crate) mod endings;
+mod waiting;
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;

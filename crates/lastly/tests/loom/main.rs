@@ -6,6 +6,8 @@
 //! was touched by two threads at once (loom tracks the cells).
 #![cfg(loom)]
 
+mod cleaners;
+
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc as StdArc, Mutex};
 use std::time::Duration;
@@ -35,8 +37,14 @@ impl Count {
 }
 
 fn model(scenario: impl Fn() + Send + Sync + 'static) {
+    model_up_to(4, scenario);
+}
+
+/// A model of so many threads that four preemptions would take too long.
+fn model_up_to(preemptions: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(4);
+    builder.preemption_bound =
+        Some(std::env::var("BOUND").ok().and_then(|b| b.parse().ok()).unwrap_or(preemptions)); // TEMPORARY
     builder.max_branches = 20_000;
     builder.check(move || {
         report::set_hook(|report| match report.problem {
