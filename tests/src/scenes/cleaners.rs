@@ -197,8 +197,8 @@ fn backlog_and_panic() {
 
 fn backlog_and_signal() {
     lastly::signals::install().expect("signals can be taken over");
-    leak("oldest");
     let_go_last(keep_busy(|| say("done on the cleaner's thread")));
+    leak("oldest");
     die("older");
     die("newer");
     signals::raise(libc::SIGTERM);
