@@ -66,10 +66,10 @@ fn let_go_last(go: mpsc::Sender<()>) {
 
 /// What waits is older than what does not, as it was created before that.
 fn backlog_and_exit() {
-    leak("oldest");
     let go = keep_busy(|| say("done on the cleaner's thread"));
-    // Older than what waits, so let go of after it.
+    // Older than all that is said, so let go of after it.
     let_go_last(go);
+    leak("oldest");
     let object = Watched::new(1);
     CLEANER.finalize(&object, say, "dies last, is older");
     die("dies first, is newer");
