@@ -458,6 +458,7 @@ def test_in_the_drain_and_after_it(tmp_path: Path) -> None:
     assert (ended.complaints, ended.status) == ("", 0)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="there, names are had without any code")
 def test_what_ends_meanwhile_is_left_out() -> None:
     class Asked(type):
         def __getattribute__(cls, name: str) -> Any:
