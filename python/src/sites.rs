@@ -37,8 +37,12 @@ pub(crate) struct Site {
 
 /// Has reports say from now on where a finalizer was created, and the type of an object that is dead.
 ///
-/// It costs a look at the stack for each finalizer. The environment can ask for it as well:
-/// LASTLY_SITES=1.
+/// From the first time on, also keeps when finalizers are created, and which callbacks take longest: see
+/// lastly.live.
+///
+/// It costs a look at the stack for each finalizer, about a microsecond: to create one and have its
+/// object die takes three times as long. The environment can ask for it as well: LASTLY_SITES=1, and so
+/// does -X dev.
 #[pyfunction]
 #[pyo3(signature = (on=true))]
 pub(crate) fn record_sites(on: bool) {

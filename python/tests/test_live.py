@@ -100,6 +100,8 @@ def test_it_is_what_details_tell(sites: None) -> None:
         assert told is not None
         assert told[:3] + told[4:6] == entry[1:4] + entry[5:]
         assert told[3] is not None and entry.age is not None and told[3] >= entry.age
+        entry.finalizer.detach()
+        assert details(entry.finalizer) is None
 
 
 def test_it_leaves_finalizers_as_they_are() -> None:
@@ -454,6 +456,23 @@ def test_in_the_drain_and_after_it(tmp_path: Path) -> None:
     ended = play(tmp_path, program)
     assert ended.said == ["['int', '__main__.look', 'str']", "['int']", "after ['int']"]
     assert (ended.complaints, ended.status) == ("", 0)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="there, names are had without any code")
+def test_what_ends_meanwhile_is_left_out() -> None:
+    class Asked(type):
+        def __getattribute__(cls, name: str) -> Any:
+            later.detach()
+            return super().__getattribute__(name)
+
+    class Odd(metaclass=Asked):
+        pass
+
+    thing, odd = Thing(), object.__new__(Odd)
+    first = lastly.finalize(odd, clean)
+    later = lastly.finalize(thing, clean)
+    found = [entry.finalizer for entry in lastly.live()]
+    assert first in found and later not in found
 
 
 def test_under_the_collector() -> None:
