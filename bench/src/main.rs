@@ -7,6 +7,7 @@ mod contenders;
 mod drain;
 mod gc;
 mod growth;
+mod handing_over;
 mod measure;
 mod memory;
 
@@ -54,6 +55,7 @@ fn tables(arguments: &[&str]) {
         memory::table(effort.drained.min(100_000));
         drain::table(&effort);
         growth::table(&effort);
+        handing_over::table(&effort);
     }
     let charted = gc::tables(&gc_effort);
     if let Some(file) = json {

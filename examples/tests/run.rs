@@ -103,3 +103,18 @@ fn service() {
         ],
     );
 }
+
+#[test]
+fn video_segments() {
+    check(
+        env!("CARGO_BIN_EXE_video_segments"),
+        &[
+            "Drop, the collector is off: 1000 files",
+            "when it was called: 0",
+            "finalize, closed early: 1 file at most",
+            "finalize, every fifth forgotten: 100 files at most",
+            "collections for that: 2",
+            "in the end: 0",
+        ],
+    );
+}

@@ -396,7 +396,11 @@ impl<D: Door> Shared<D> {
             let more = !backlog.waiting.is_empty();
             if self.registry.is_ending() || !more && (backlog.closed || !stay) {
                 backlog.worker = Worker::None;
-                return;
+                let left = mem::take(&mut backlog.waiting);
+                drop(backlog);
+                // The drain's. What waits holds the cleaner, and must not be held by it for ever.
+                // SAFETY: each had a hold, and nothing is locked.
+                return unsafe { release_all::<D>(left) };
             }
             if !more {
                 backlog.idle = true;

@@ -175,6 +175,13 @@ impl Cleaner {
     pub fn work(&self) {
         self.0.work();
     }
+
+    /// The first half of `close`, for models: what is left is yet to be done.
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn hand_no_more(&self) {
+        self.0.close();
+    }
 }
 
 impl Debug for Cleaner {

@@ -231,7 +231,6 @@ where
             },
             on_panic,
         );
-        REGISTRY.ran(cause, begun, || describe(claim));
     }
 
     /// # Safety
@@ -377,8 +376,12 @@ pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackErro
 /// Runs a callback for who has called.
 #[inline]
 pub(crate) fn called<R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> R) -> R {
-    // Nobody else wants to know when it began: failures are the caller's.
-    let begun = REGISTRY.is_recording().then(Moment::now);
+    if REGISTRY.is_recording() { called_on_record(claim, callback) } else { callback() }
+}
+
+#[cold]
+fn called_on_record<R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> R) -> R {
+    let begun = Some(Moment::now());
     let result = callback();
     REGISTRY.ran(Cause::Called, begun, || describe(claim));
     result
@@ -393,6 +396,7 @@ pub(crate) fn called<R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> 
 pub(crate) unsafe fn run(claim: &Claim<'_, RustDoor>, cause: Cause, begun: Option<Moment>) {
     // SAFETY: this function's contract, and the table is that of the entry's types.
     unsafe { (table(claim).run)(claim, cause, begun) };
+    REGISTRY.ran(cause, begun, || describe(claim));
 }
 
 #[cold]

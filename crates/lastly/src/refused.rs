@@ -368,3 +368,83 @@ struct UnsizedToAnother;
 /// std::thread::spawn(|| drop(lastly::collector::pause()));
 /// ```
 struct PauseStays;
+
+/// A pause is of the thread that made it: another cannot end it.
+///
+/// ```compile_fail,E0277
+/// let pause = lastly::paused();
+/// std::thread::spawn(move || drop(pause));
+/// ```
+///
+/// ```
+/// let pause = lastly::paused();
+/// drop(pause);
+/// ```
+struct EndsAPauseElsewhere;
+
+/// Nor can another look at it.
+///
+/// ```compile_fail,E0277
+/// let pause = lastly::paused();
+/// std::thread::scope(|scope| scope.spawn(|| drop(&pause)).join());
+/// ```
+///
+/// ```
+/// let pause = ();
+/// std::thread::scope(|scope| scope.spawn(|| drop(&pause)).join());
+/// ```
+struct SharesAPause;
+
+/// The callback runs on the cleaner's thread: it cannot own what must not go there.
+///
+/// ```compile_fail,E0277
+/// use std::rc::Rc;
+/// let object = lastly::Watched::new(1);
+/// lastly::Cleaner::new(1).finalize(&object, drop, Rc::new(2));
+/// ```
+///
+/// ```
+/// use std::sync::Arc;
+/// let object = lastly::Watched::new(1);
+/// lastly::Cleaner::new(1).finalize(&object, drop, Arc::new(2));
+/// ```
+struct HandsOverAnRc;
+
+/// A callback of which nobody knows whether it failed, for a cleaner and a pressure as well.
+///
+/// ```compile_fail,E0277
+/// struct Mine;
+/// let object = lastly::Watched::new(1);
+/// lastly::Pressure::new(1).finalize(&object, |()| Mine, ());
+/// ```
+///
+/// ```
+/// struct Mine;
+/// let object = lastly::Watched::new(1);
+/// lastly::Pressure::new(1).finalize(&object, |()| drop(Mine), ());
+/// ```
+struct WeighsWithoutOutcome;
+
+/// A cleaner that is closed is gone.
+///
+/// ```compile_fail,E0382
+/// let cleaner = lastly::Cleaner::new(1);
+/// cleaner.close();
+/// cleaner.drain(None);
+/// ```
+///
+/// ```
+/// let cleaner = lastly::Cleaner::new(1);
+/// cleaner.clone().close();
+/// cleaner.drain(None);
+/// ```
+struct ClosesTwice;
+
+/// Cleaners and pressures are shared between threads.
+///
+/// ```
+/// fn shared<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+/// shared::<lastly::Cleaner>();
+/// shared::<lastly::Pressure>();
+/// ```
+struct Shared;

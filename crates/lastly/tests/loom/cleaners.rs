@@ -4,13 +4,6 @@ use lastly::{Cleaner, WhenFull, paused};
 
 use super::*;
 
-/// A cleaner and its thread, which ends when the cleaner is closed or the program ends.
-fn cleaner(limit: usize, when_full: WhenFull) -> (Cleaner, JoinHandle<()>) {
-    let cleaner = Cleaner::builder(limit).when_full(when_full).build();
-    let own = cleaner.clone();
-    (cleaner, thread::spawn(move || own.work()))
-}
-
 /// A finalizer that counts, on an object of its own, made by the cleaner.
 fn cleaned(cleaner: &Cleaner) -> (Watched<u8>, Finalizer, Count) {
     let object = Watched::new(1);
@@ -24,10 +17,23 @@ fn die(cleaner: &Cleaner) -> Count {
     cleaned(cleaner).2
 }
 
+/// A thread that does the work of the cleaner's, until that is closed or the program ends.
+fn works(cleaner: &Cleaner) -> JoinHandle<()> {
+    let own = cleaner.clone();
+    thread::spawn(move || own.work())
+}
+
+/// Does what is left of the work.
+fn work_off(cleaner: &Cleaner) {
+    cleaner.hand_no_more();
+    cleaner.work();
+}
+
 #[test]
 fn hand_over_and_close() {
-    model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+    model_up_to(3, || {
+        let cleaner = Cleaner::new(2);
+        let worker = works(&cleaner);
         let (first, second) = (die(&cleaner), die(&cleaner));
         cleaner.close();
         assert_eq!((first.get(), second.get()), (1, 1), "closing waits for what was handed over");
@@ -35,11 +41,12 @@ fn hand_over_and_close() {
     });
 }
 
-/// A thread that has nothing to do, and one that has not begun, are told of what there is.
+/// A thread that has nothing to do is told of what there is, and who waits for that of its end.
 #[test]
 fn hand_over_and_wait() {
-    model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+    model_up_to(3, || {
+        let cleaner = Cleaner::new(2);
+        let worker = works(&cleaner);
         for _ in 0..2 {
             let count = die(&cleaner);
             assert!(cleaner.drain(None));
@@ -51,33 +58,39 @@ fn hand_over_and_wait() {
 }
 
 #[test]
-fn two_that_wait() {
+fn hand_over_on_two_threads() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(1);
         let other = cleaner.clone();
-        let there = thread::spawn(move || {
-            let count = die(&other);
-            assert!(other.drain(None));
-            assert_eq!(count.get(), 1);
-        });
-        let count = die(&cleaner);
-        assert!(cleaner.drain(None));
-        assert_eq!(count.get(), 1);
-        there.join().unwrap();
-        cleaner.close();
-        worker.join().unwrap();
+        let there = thread::spawn(move || die(&other));
+        let here = die(&cleaner);
+        let there = there.join().unwrap();
+        work_off(&cleaner);
+        assert_eq!((here.get(), there.get()), (1, 1));
     });
 }
 
 #[test]
+fn hand_over_and_close_elsewhere() {
+    model(|| {
+        let cleaner = Cleaner::new(2);
+        let other = cleaner.clone();
+        let there = thread::spawn(move || work_off(&other));
+        let count = die(&cleaner);
+        there.join().unwrap();
+        assert_eq!(count.get(), 1, "here or there");
+    });
+}
+
+/// From its death to the end of its callback, another thread calls it.
+#[test]
 fn hand_over_and_call() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
         let there = thread::spawn(move || ran(finalizer.call()));
         drop(object);
-        cleaner.close();
-        worker.join().unwrap();
+        work_off(&cleaner);
         there.join().unwrap();
         assert_eq!(count.get(), 1);
     });
@@ -86,12 +99,11 @@ fn hand_over_and_call() {
 #[test]
 fn hand_over_and_detach() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
         let there = thread::spawn(move || finalizer.detach());
         drop(object);
-        cleaner.close();
-        worker.join().unwrap();
+        work_off(&cleaner);
         let detached = there.join().unwrap();
         assert_eq!(count.get(), usize::from(!detached));
     });
@@ -100,7 +112,7 @@ fn hand_over_and_detach() {
 #[test]
 fn hand_over_and_peek() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let object = Watched::new(1);
         let count = Count::default();
         let finalizer = cleaner.finalize(&object, Count::run as fn(Count), count.clone());
@@ -111,8 +123,26 @@ fn hand_over_and_peek() {
             });
         });
         drop(object);
-        cleaner.close();
-        worker.join().unwrap();
+        work_off(&cleaner);
+        there.join().unwrap();
+        assert_eq!(count.get(), 1);
+    });
+}
+
+/// The last that hold the cleaner are the finalizer that it has just been given, and its thread.
+#[test]
+fn hand_over_and_the_handles_go() {
+    model_up_to(3, || {
+        let cleaner = Cleaner::new(2);
+        let (object, finalizer, count) = cleaned(&cleaner);
+        let there = thread::spawn(move || {
+            cleaner.work();
+            drop(cleaner);
+        });
+        drop(object);
+        finalizer.call();
+        drop(finalizer);
+        drain();
         there.join().unwrap();
         assert_eq!(count.get(), 1);
     });
@@ -121,12 +151,13 @@ fn hand_over_and_peek() {
 /// The drain runs what waits, or waits for the cleaner's thread to have run it. The exit flag is
 /// that of a living object.
 #[test]
-fn hand_over_and_drain() {
+fn work_and_drain() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
         finalizer.set_at_exit(false);
         drop(object);
+        let worker = works(&cleaner);
         drain();
         assert_eq!(count.get(), 1);
         worker.join().unwrap();
@@ -136,21 +167,22 @@ fn hand_over_and_drain() {
 
 /// The object dies while the drain begins, goes on, ends.
 #[test]
-fn drain_and_hand_over() {
+fn hand_over_and_drain() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let (object, _, count) = cleaned(&cleaner);
         let there = thread::spawn(move || drop(object));
         drain();
         assert_eq!(count.get(), 1);
         there.join().unwrap();
-        worker.join().unwrap();
+        cleaner.work();
+        assert_eq!(count.get(), 1);
     });
 }
 
 /// It was not to run at exit, but its object dies then: it runs, or comes too late.
 #[test]
-fn drain_and_hand_over_what_it_passes_over() {
+fn hand_over_what_the_drain_passes_over() {
     model(|| {
         let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
@@ -162,6 +194,7 @@ fn drain_and_hand_over_what_it_passes_over() {
         assert_eq!(count.get(), at_drain, "nothing runs once the door is shut");
         assert!(finalizer.call().is_none());
         finalizer.detach();
+        cleaner.work();
     });
 }
 
@@ -171,39 +204,24 @@ fn wait_and_drain() {
     model(|| {
         let cleaner = Cleaner::new(2);
         let count = die(&cleaner);
-        let own = cleaner.clone();
-        let worker = thread::spawn(move || own.work());
-        let there = thread::spawn(move || _ = cleaner.drain(None));
+        let other = cleaner.clone();
+        let there = thread::spawn(move || assert!(!other.drain(None), "nobody works"));
         drain();
         assert_eq!(count.get(), 1);
         there.join().unwrap();
-        worker.join().unwrap();
+        cleaner.work();
     });
 }
 
 #[test]
 fn wait_for_room() {
-    model(|| {
-        let (cleaner, worker) = cleaner(1, WhenFull::Block);
+    model_up_to(3, || {
+        let cleaner = Cleaner::builder(1).when_full(WhenFull::Block).build();
+        let worker = works(&cleaner);
         let counts = [(); 3].map(|()| die(&cleaner));
         cleaner.close();
         worker.join().unwrap();
         assert_eq!(counts.map(|count| count.get()), [1; 3]);
-    });
-}
-
-#[test]
-fn two_that_wait_for_room() {
-    model_up_to(3, || {
-        let (cleaner, worker) = cleaner(1, WhenFull::Block);
-        let other = cleaner.clone();
-        let there = thread::spawn(move || [(); 2].map(|()| die(&other)));
-        let here = [(); 2].map(|()| die(&cleaner));
-        let there = there.join().unwrap();
-        cleaner.close();
-        worker.join().unwrap();
-        assert_eq!(here.map(|count| count.get()), [1; 2]);
-        assert_eq!(there.map(|count| count.get()), [1; 2]);
     });
 }
 
@@ -218,11 +236,9 @@ fn wait_for_room_and_close() {
             let count = die(&other);
             assert_eq!(count.get(), 1, "it has run here");
         });
-        let own = cleaner.clone();
-        let closes = thread::spawn(move || cleaner.close());
+        cleaner.hand_no_more();
         there.join().unwrap();
-        own.work();
-        closes.join().unwrap();
+        cleaner.work();
         assert_eq!(waits.get(), 1);
     });
 }
@@ -238,31 +254,19 @@ fn wait_for_room_and_drain() {
         drain();
         assert_eq!((waits.get(), count.get()), (1, 1));
         there.join().unwrap();
+        cleaner.work();
     });
 }
 
 #[test]
 fn help() {
-    model(|| {
-        let (cleaner, worker) = cleaner(1, WhenFull::Help);
+    model_up_to(3, || {
+        let cleaner = Cleaner::new(1);
+        let worker = works(&cleaner);
         let counts = [(); 3].map(|()| die(&cleaner));
         cleaner.close();
         worker.join().unwrap();
         assert_eq!(counts.map(|count| count.get()), [1; 3]);
-    });
-}
-
-#[test]
-fn hand_over_on_two_threads_and_close() {
-    model_up_to(3, || {
-        let (cleaner, worker) = cleaner(4, WhenFull::Help);
-        let other = cleaner.clone();
-        let there = thread::spawn(move || die(&other));
-        let here = die(&cleaner);
-        cleaner.close();
-        let there = there.join().unwrap();
-        worker.join().unwrap();
-        assert_eq!((here.get(), there.get()), (1, 1));
     });
 }
 
@@ -332,20 +336,19 @@ fn drain_in_a_pause() {
 #[test]
 fn pause_and_cleaner() {
     model(|| {
-        let (cleaner, worker) = cleaner(2, WhenFull::Help);
+        let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
         let there = thread::spawn(move || ran(finalizer.call()));
         let pause = paused();
         drop(object);
         drop(pause);
-        cleaner.close();
-        worker.join().unwrap();
+        work_off(&cleaner);
         there.join().unwrap();
         assert_eq!(count.get(), 1);
     });
 }
 
-/// On one thread two pause, on another objects die: nobody's pause is another's.
+/// Nobody's pause is another's.
 #[test]
 fn two_pauses() {
     model(|| {

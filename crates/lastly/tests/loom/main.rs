@@ -1,5 +1,5 @@
-//! What threads can do to a finalizer, in every interleaving with up to four preemptions: the
-//! shipped code under loom.
+//! What threads can do to a finalizer, in every interleaving with up to four preemptions (three,
+//! where threads wait for each other): the shipped code under loom.
 //!
 //! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
 //! once, or was handed back once; nothing leaked (loom tracks the memory of nodes) and no cell
@@ -40,11 +40,10 @@ fn model(scenario: impl Fn() + Send + Sync + 'static) {
     model_up_to(4, scenario);
 }
 
-/// A model of so many threads that four preemptions would take too long.
+/// A model in which threads wait for each other: more preemptions take too long.
 fn model_up_to(preemptions: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound =
-        Some(std::env::var("BOUND").ok().and_then(|b| b.parse().ok()).unwrap_or(preemptions)); // TEMPORARY
+    builder.preemption_bound = Some(preemptions);
     builder.max_branches = 20_000;
     builder.check(move || {
         report::set_hook(|report| match report.problem {
