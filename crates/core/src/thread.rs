@@ -23,13 +23,18 @@ pub(crate) fn start(
         work();
         ptr::null_mut()
     }
+    let name = name.to_owned();
+    // By itself: from outside it might come after what is run there.
+    let work = move || {
+        // SAFETY: a C string. What is longer than the system takes is cut.
+        unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+        work();
+    };
     let work: Box<Work> = Box::new(Box::new(work));
     let work = Box::into_raw(work);
     match create(stack, begin, work.cast()) {
         Ok(thread) => {
-            // SAFETY: it may have ended by now, but nobody has waited for it. The name is short enough.
-            unsafe { libc::pthread_setname_np(thread, name.as_ptr()) };
-            // SAFETY: as above, once.
+            // SAFETY: it may have ended by now, but nobody has waited for it.
             unsafe { libc::pthread_detach(thread) };
             Ok(())
         }
