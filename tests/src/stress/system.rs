@@ -80,6 +80,14 @@ impl Thread {
     }
 }
 
+/// The name that the system has of this thread.
+pub(crate) fn thread_name() -> String {
+    let mut name = [0_u8; 16];
+    // SAFETY: room for a name.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect()
+}
+
 /// Ends this process without a word.
 pub(crate) fn end_at_once(status: i32) -> ! {
     // SAFETY: ends the process; nothing is expected of it afterwards.
