@@ -308,7 +308,10 @@ def fork():
     parent = process
     path = f"{parent.path}.{next(parent.children)}"
     note(f"forking {parent.path} {path}")
-    number = os.fork()
+    try:
+        number = os.fork()
+    except RuntimeError:  # a thread's, when the first is through its end
+        return None
     if number == 0:
         stderr = os.open(
             os.path.join(FOLDER, f"stderr-{path}"), os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -418,7 +421,10 @@ class Actor:
             actor = Actor(f"{here.path} thread {self.numbers.random()}", False)
             thread = threading.Thread(target=actor.live)
             here.threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                pass  # as for a fork
 
     def fork_on(self):
         if fork() == 0:
