@@ -120,6 +120,7 @@ class Here(threading.local):
 
     def __init__(self):
         name = threading.current_thread().name
+        self.forgotten = []
         self.is_cleaners = name.startswith("cl-")
         self.name = name if self.is_cleaners else f"t{next(self.names)}"
 
@@ -488,7 +489,7 @@ class Actor:
             return
         pause = self.pauses.pop()
         if self.numbers.random() < 0.05:
-            kept.append(pause)  # the thread stays paused
+            here_now.forgotten.append(pause)  # the thread stays paused
         else:
             end_pause(pause)
 
@@ -515,6 +516,10 @@ class Actor:
         if way == "abort":
             note(f"ending {here.path} abort s{int(signal.SIGABRT)} -")
             os.abort()
+        # In a pause a signal waits for its end.
+        self.pauses += here_now.forgotten
+        while self.pauses:
+            end_pause(self.pauses.pop())
         here.send_itself(signal.SIGKILL if way == "kill" else self.numbers.choice(SIGNALS))
         hang()
 
