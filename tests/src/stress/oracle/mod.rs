@@ -17,6 +17,8 @@ mod fate;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_waiting;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};

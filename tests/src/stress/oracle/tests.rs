@@ -11,12 +11,12 @@ fn wrongs(ledger: &[&str], left: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn holds(ledger: &[&str], left: &[&str]) {
+pub(super) fn holds(ledger: &[&str], left: &[&str]) {
     assert_eq!(wrongs(ledger, left), [""; 0]);
 }
 
 #[track_caller]
-fn fails(ledger: &[&str], left: &[&str], why: &str) {
+pub(super) fn fails(ledger: &[&str], left: &[&str], why: &str) {
     let wrongs = wrongs(ledger, left);
     assert!(wrongs.iter().any(|wrong| wrong.contains(why)), "{why:?} is not in {wrongs:?}");
 }
