@@ -112,6 +112,12 @@ pub(crate) fn has_ended(child: i32) -> bool {
     result == 0 && found.si_signo != 0
 }
 
+/// The children of this process, which starts them on its one thread.
+pub(crate) fn children() -> Vec<i32> {
+    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {

@@ -44,6 +44,7 @@ fn barriers() {
     // A callback waits for what came before itself.
     let own = ["barrier c 0 c patient", "passed c 0 c won"];
     holds(&all(&[&KEPT, &DIES, &[TURN[0]], &own, &[TURN[1]], &AT_ONCE]), &[]);
+    holds(&all(&[&KEPT, &DIES, &[TURN[0]], &own, &AT_ONCE]), &["0-0"]);
     let in_vain = [BARRIER[0], "passed c 0 t0 lost"];
     fails(&all(&[&KEPT, &in_vain, &AT_ONCE]), &["0-0"], "0 has not waited for c to the end");
     holds(&all(&[&KEPT, &[BARRIER[0], AT_ONCE[0], in_vain[1], AT_ONCE[1]]]), &["0-0"]);

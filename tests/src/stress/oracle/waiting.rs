@@ -86,10 +86,11 @@ impl<'a> Trial<'a> {
         if resource.keeper.is_none() {
             return Some(turn.end);
         }
-        self.barriers(resource, act.process, turn).filter_map(|it| it.end).min()
+        let barriers = self.barriers(resource, act.process, turn);
+        barriers.filter_map(|it| it.end).min()
     }
 
-    /// Those that were held, of what had its turn before.
+    /// Those that were held, of what had its turn before; but for one that the callback itself has made.
     fn barriers(
         &self,
         resource: &Resource<'a>,
@@ -98,7 +99,10 @@ impl<'a> Trial<'a> {
     ) -> impl Iterator<Item = &Barrier<'a>> {
         self.history.barriers.iter().filter(move |it| {
             let is_its = resource.keeper == Some(it.cleaner) && it.process == process;
-            is_its && it.won && turn.end < it.begin
+            let is_own = |run: &Run<'_>| {
+                (run.process, run.thread) == (process, it.thread) && run.begin < it.begin
+            };
+            is_its && it.won && turn.end < it.begin && !resource.runs.iter().any(is_own)
         })
     }
 
@@ -203,12 +207,7 @@ impl<'a> Trial<'a> {
             let is_late = turn.end < until && !is_done(turn.end);
             return is_late.then(|| "was not cleaned at the end of the pause".to_owned());
         }
-        let is_late = |barrier: &&Barrier<'_>| {
-            // It may be the callback that waits.
-            let waits =
-                run.is_some_and(|it| it.thread == barrier.thread && it.begin < barrier.begin);
-            barrier.end.is_some_and(|end| end < until && !is_done(end)) && !waits
-        };
+        let is_late = |it: &&Barrier<'_>| it.end.is_some_and(|end| end < until && !is_done(end));
         let barrier = self.barriers(resource, act.process, turn).find(is_late)?;
         Some(format!("was handed over, and not cleaned when {} said so", barrier.cleaner))
     }
