@@ -36,8 +36,9 @@ Limitations:
   `os._exit` run none.
 """
 
-# The native part needs `_exit` later. Imported then, it could be half imported by one thread when
-# another forks, and the child would wait for it for ever.
+# The native part needs these two later. Imported then, they could be half imported by one thread
+# when another forks, and the child would wait for them for ever.
+from lastly import _cleaner as _cleaner
 from lastly import _exit as _exit
 from lastly._install import install, uninstall
 from lastly._native import Cleaner, Pressure, SelfReferenceWarning, finalize, paused

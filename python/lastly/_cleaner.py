@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
-import threading
+
+
+def prepare() -> None:
+    """Called before such a thread begins: by that, `threading` would take it for the main one."""
+    import threading  # not above: many programs have no need of it
+
+    assert threading
 
 
 def thread_begins(name: str) -> None:
     """Called on that thread, before anything else."""
+    import threading
+
     threading.current_thread().name = name
     # As `threading` does for its own: so that debuggers and coverage see what runs here.
     trace = getattr(threading, "_trace_hook", None)
@@ -20,5 +28,7 @@ def thread_begins(name: str) -> None:
 
 def thread_ends() -> None:
     """Called there last. Before 3.13 `threading` never forgets a thread that others started."""
+    import threading
+
     active = getattr(threading, "_active", {})
     active.pop(threading.get_ident(), None)

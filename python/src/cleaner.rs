@@ -49,8 +49,7 @@ impl Cleaner {
                 return Err(PyValueError::new_err(error));
             }
         };
-        // By its thread it would be imported too late: the thread would be taken for the main one.
-        py.import("lastly._cleaner")?;
+        py.import("lastly._cleaner")?.call_method0("prepare")?;
         let name = match name {
             Some(name) => name.to_owned(),
             // Relaxed: attached.

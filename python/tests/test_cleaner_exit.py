@@ -227,6 +227,38 @@ def test_a_fork_on_its_thread(tmp_path: Path) -> None:
     assert ended.said == ["in the child", "True", "status 0", "True", "in the parent"]
 
 
+def test_a_fork_beside_the_first_cleaner(tmp_path: Path) -> None:
+    """What another thread is importing at the fork, nobody in the child ever has imported."""
+    program = """
+    class Slow:
+        '''Where the import of a module stops that was not imported before.'''
+
+        def find_spec(name, path, target=None):
+            if name.startswith("lastly"):
+                reached.set()
+                threading.Event().wait()
+
+    reached = threading.Event()
+    sys.meta_path.insert(0, Slow)
+
+    def another():
+        lastly.Cleaner()
+        reached.set()
+
+    threading.Thread(target=another, daemon=True).start()
+    reached.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        with lastly.Cleaner() as cleaner:
+            cleaner.finalize(Thing(), say, "in the child")
+        os._exit(0)
+    wait_for(child)
+    """
+    ended = play(tmp_path, dedent(program))
+    assert ended.said == ["in the child", "status 0"]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing(tmp_path: Path, method: str) -> None:
     program = f"""

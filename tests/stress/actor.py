@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-from lastly import finalize
+from lastly import Cleaner, finalize, paused
 
 FOLDER, SEED = sys.argv[1], int(sys.argv[2])
 LEDGER = os.open(os.path.join(FOLDER, "ledger"), os.O_WRONLY | os.O_APPEND)
@@ -60,6 +60,9 @@ class Process:
         # Counted in one step each, as threads take turns anywhere.
         self.resources, self.children, self.ends = (itertools.count(n) for n in (0, 1, 0))
         self.handles = []
+        # A child has its parent's.
+        self.cleaner = parent.cleaner if parent else None
+        self.cleaners = itertools.count()
         self.leaked = []
         self.threads = []
         number, start = self.own
@@ -108,24 +111,95 @@ def place_of(name):
 cause = threading.local()
 
 
+class Here(threading.local):
+    """This thread."""
+
+    names = itertools.count()
+    pauses = 0
+    """How many it is in."""
+
+    def __init__(self):
+        name = threading.current_thread().name
+        self.forgotten = []
+        self.is_cleaners = name.startswith("cl-")
+        self.name = name if self.is_cleaners else f"t{next(self.names)}"
+
+
+here_now = Here()
+
+
+def a_cleaner(numbers):
+    """The cleaner of this process, made now if there is none."""
+    here = process
+    if here.cleaner is None:
+        name = f"cl-{here.own[0]}-{next(here.cleaners)}"
+        limit, policy = numbers.randint(1, 5), numbers.choice(["help", "block"])
+        note(f"cleaner {name} {here.path} {limit} {policy}")
+        here.cleaner = Cleaner(limit, when_full=policy, name=name)
+    return here.cleaner
+
+
+def barrier(cleaner, patience, work):
+    path, thread = process.path, here_now.name
+    note(f"barrier {cleaner.name} {path} {thread} {patience}")
+    before, cause.act = getattr(cause, "act", None), "turn"
+    try:
+        won = work()
+    finally:
+        cause.act = before
+    note(f"passed {cleaner.name} {path} {thread} {'won' if won else 'lost'}")
+
+
+def begin_pause():
+    here_now.pauses += 1
+    note(f"pause {process.path} {here_now.name}")
+    pause = paused()
+    pause.__enter__()
+    return pause
+
+
+def end_pause(pause):
+    path, thread = process.path, here_now.name
+    note(f"unpause {path} {thread}")
+    here_now.pauses -= 1
+    before, cause.act = getattr(cause, "act", None), "unpause"
+    try:
+        pause.__exit__(None, None, None)
+    finally:
+        cause.act = before
+    note(f"unpaused {path} {thread}")
+
+
 def clean(name, owner, also):
     """The callback."""
     here = process
     path, of_owner = owner
     whose = "own" if path == here.path else "dead" if here.is_dead(of_owner) else "alive"
     place = "there" if os.path.isdir(place_of(name)) else "gone"
-    why = getattr(cause, "act", None) or "drain"
-    note(f"running {name} {here.path} {why} {whose} {place}")
+    by_itself = "turn" if here_now.is_cleaners else "drain"
+    why = getattr(cause, "act", None) or by_itself
+    note(f"running {name} {here.path} {why} {whose} {place} {here_now.name}")
     before, cause.act = getattr(cause, "act", None), why
     try:
-        if also == "pause":
+        if also == "rest":
             time.sleep(0.0005)
+        elif also == "kill":
+            kill_one(random.Random(name))
+        elif also == "kill_in_pause":
+            pause = begin_pause()
+            kill_one(random.Random(name))
+            end_pause(pause)
+        elif also == "barrier":
+            barrier_of(random.Random(name), A_WHILE)
         elif also == "create":
             here.leaked.append(Resource(random.Random(name)))
         elif also == "call" and here.handles:
             name_of_other, handle = here.handles.pop()
             act(name_of_other, "call", lambda: call(handle))
         elif also == "fork" and fork() == 0:
+            if name[-1] in "02468":
+                kill_one(random.Random(name))
+                barrier_of(random.Random(name), A_WHILE)
             at_once(0)
         try:
             os.rmdir(place_of(name))
@@ -142,7 +216,7 @@ def clean(name, owner, also):
 def act(name, what, work):
     """Does something to a finalizer; `work` says whether it was for it to do."""
     path = process.path
-    note(f"begin {name} {path} {what}")
+    note(f"begin {name} {path} {what} {here_now.name}")
     before, cause.act = getattr(cause, "act", None), what
     try:
         won = work()
@@ -158,24 +232,57 @@ def call(handle):
     return handle() is not None and was_alive
 
 
+ALSO = {
+    "": 50,
+    "rest": 10,
+    "fail": 5,
+    "create": 5,
+    "kill": 3,
+    "kill_in_pause": 2,
+    "barrier": 2,
+    "call": 5,
+    "fork": 2,
+}
+"""What a callback does beside removing its directory."""
+
+A_WHILE = 0.02
+
+
+def kill_one(numbers):
+    Resource(numbers, also="").die()
+
+
+def barrier_of(numbers, timeout):
+    cleaner = a_cleaner(numbers)
+    patience = "patient" if timeout is None else "hasty"
+    barrier(cleaner, patience, lambda: cleaner.drain(timeout))
+
+
 class Resource:
     """A directory, and an object whose finalizer removes it."""
 
-    def __init__(self, numbers):
+    def __init__(self, numbers, also=None):
         here = process
         self.name = name = f"{here.path}-{next(here.resources)}"
-        also = numbers.choices(
-            ["", "pause", "fail", "create", "call", "fork"], [50, 10, 5, 5, 5, 2]
-        )[0]
+        also = numbers.choices(list(ALSO), list(ALSO.values()))[0] if also is None else also
         unwanted = numbers.random() < 0.08
+        keeper = a_cleaner(numbers) if numbers.random() < 0.25 else None
+        if keeper and keeper.closed:
+            keeper = None  # by another thread, just now
         os.mkdir(place_of(name))
         if unwanted:
             note(f"unwanted {name}")
+        if keeper:
+            note(f"kept {name} {keeper.name}")
         note(f"created {name} {here.path}")
         self.thing = Thing()
         if numbers.random() < 0.3:
             self.thing.other = self.thing
-        self.handle = finalize(self.thing, clean, name, (here.path, here.own), also)
+        tie = keeper.finalize if keeper else finalize
+        try:
+            self.handle = tie(self.thing, clean, name, (here.path, here.own), also)
+        except RuntimeError:  # closed by now
+            self.handle = finalize(self.thing, clean, name, (here.path, here.own), also)
         when = "drain" if getattr(cause, "act", None) == "drain" else "now"
         note(f"registered {name} {here.path} {when}")
         if unwanted:
@@ -202,13 +309,18 @@ def fork():
     parent = process
     path = f"{parent.path}.{next(parent.children)}"
     note(f"forking {parent.path} {path}")
-    number = os.fork()
+    try:
+        number = os.fork()
+    except RuntimeError:  # a thread's, when the first is through its end
+        return None
     if number == 0:
         stderr = os.open(
             os.path.join(FOLDER, f"stderr-{path}"), os.O_WRONLY | os.O_APPEND | os.O_CREAT
         )
         os.dup2(stderr, 2)
         process = Process(path, parent)
+        for _ in range(here_now.pauses):
+            note(f"pause {path} {here_now.name}")
     else:
         note(f"forked {parent.path} {path}")
     return number
@@ -237,12 +349,17 @@ class Actor:
         "take_signals": 1,
         "signal_itself": 1,
         "touch": 2,
-        "pause": 6,
+        "rest": 6,
+        "barrier": 3,
+        "close": 1,
+        "pause": 4,
+        "unpause": 6,
     }
 
     def __init__(self, name, leads):
         self.leads = leads
         self.inherited = []
+        self.pauses = []
         self.begin(name)
 
     def begin(self, name):
@@ -305,7 +422,10 @@ class Actor:
             actor = Actor(f"{here.path} thread {self.numbers.random()}", False)
             thread = threading.Thread(target=actor.live)
             here.threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                pass  # as for a fork
 
     def fork_on(self):
         if fork() == 0:
@@ -347,8 +467,31 @@ class Actor:
         if one := self.take(self.inherited):
             one.die()
 
-    def pause(self):
+    def rest(self):
         time.sleep(self.numbers.random() / 500)
+
+    def barrier(self):
+        timeout = self.numbers.random() / 300 if self.numbers.random() < 0.4 else None
+        barrier_of(self.numbers, timeout)
+
+    def close(self):
+        cleaner, process.cleaner = process.cleaner, None
+        # Or it is let go of: its finalizers have it.
+        if cleaner is not None and self.numbers.random() < 0.6:
+            note(f"closing {cleaner.name}")
+            barrier(cleaner, "patient", cleaner.close)
+
+    def pause(self):
+        self.pauses.append(begin_pause())
+
+    def unpause(self):
+        if not self.pauses:
+            return
+        pause = self.pauses.pop()
+        if self.numbers.random() < 0.05:
+            here_now.forgotten.append(pause)  # the thread stays paused
+        else:
+            end_pause(pause)
 
     def end(self):
         here = process
@@ -373,6 +516,10 @@ class Actor:
         if way == "abort":
             note(f"ending {here.path} abort s{int(signal.SIGABRT)} -")
             os.abort()
+        # In a pause a signal waits for its end.
+        self.pauses += here_now.forgotten
+        while self.pauses:
+            end_pause(self.pauses.pop())
         here.send_itself(signal.SIGKILL if way == "kill" else self.numbers.choice(SIGNALS))
         hang()
 

@@ -12,7 +12,7 @@
 
 use std::env;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,8 @@ struct Watch {
 /// on with another one's takes that one's place.
 static WATCHING: AtomicU32 = AtomicU32::new(0);
 const CUT: u32 = u32::MAX;
+/// The process in which it was cut. A child that another thread has forked meanwhile has an end of its own.
+static CUT_IN: AtomicI32 = AtomicI32::new(0);
 
 impl Watch {
     /// `None` if there is no thread to be had: then only the drain itself looks at the clock.
@@ -99,13 +101,14 @@ impl Watch {
             deadline.left().into_iter().for_each(sleep);
             if WATCHING.load(SeqCst) == number {
                 sleep(D::interrupt());
+                CUT_IN.store(process::number(), SeqCst);
                 if turn(number, CUT) {
                     cut::<D>(cause, end);
                 }
             }
         };
         // SeqCst, for all that is done with it: it is the end, and nothing of it is in a hurry.
-        if WATCHING.load(SeqCst) != CUT {
+        if WATCHING.load(SeqCst) != CUT || CUT_IN.load(SeqCst) != process::number() {
             WATCHING.store(number, SeqCst);
         }
         thread::start(c"lastly-budget", SMALL_STACK, watch).ok()?;
@@ -135,10 +138,11 @@ fn turn(number: u32, to: u32) -> bool {
 
 /// Cuts the end of the program short, and ends the process: like this, or by the signal that has come.
 pub fn cut<D: Resident>(cause: Cause, end: End) -> ! {
-    static DONE: AtomicBool = AtomicBool::new(false);
+    // The process in which they are done.
+    static DONE: AtomicI32 = AtomicI32::new(0);
     let report = move || {
         D::cut(cause);
-        DONE.store(true, Release);
+        DONE.store(process::number(), Release);
     };
     // The hook is the program's, so it gets the stack of a thread of the program's.
     let started = thread::start(c"lastly-report", LARGE_STACK, report).is_ok();
@@ -149,11 +153,11 @@ pub fn cut<D: Resident>(cause: Cause, end: End) -> ! {
 }
 
 /// Waits until they are done, or one takes too long. Whether they are done.
-fn wait_for_reports<D: Resident>(done: &AtomicBool) -> bool {
+fn wait_for_reports<D: Resident>(done: &AtomicI32) -> bool {
     let mut seen = None;
     let mut patience_ends = Instant::now();
     // Acquire pairs with the Release in `cut`.
-    while !done.load(Acquire) {
+    while done.load(Acquire) != process::number() {
         let reports = Some(D::registry().reports());
         if reports != seen {
             (seen, patience_ends) = (reports, Instant::now() + PATIENCE);

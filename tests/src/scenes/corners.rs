@@ -23,6 +23,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("signal-to-main-while-another-exits", signal_to_main_while_another_exits),
     ("budget-of-a-drain-that-was-taken-over", budget_of_a_drain_that_was_taken_over),
     ("child-of-what-overran", child_of_what_overran),
+    ("child-beside-what-overran", child_beside_what_overran),
     ("hand-drain-outlasts-wait", hand_drain_outlasts_wait),
     ("hook-registers-late", hook_registers_late),
     ("fork-beside-set-var", fork_beside_set_var),
@@ -209,6 +210,40 @@ fn child_of_what_overran() {
         say(&format!("the child ended with {}", libc::WEXITSTATUS(status)));
         CHILD_IS_GONE.store(true, SeqCst);
         hang();
+    });
+    exit(3);
+}
+
+/// A callback overruns the budget. Another thread forks before the process ends; the child's own end is
+/// as bounded.
+fn child_beside_what_overran() {
+    static CUT: AtomicBool = AtomicBool::new(false);
+    static CHILD_IS_GONE: AtomicBool = AtomicBool::new(false);
+    lastly::exit::set_budget(Some(Duration::from_millis(50)));
+    // Before it returns the process does not end.
+    report::set_hook(|_| {
+        CUT.store(true, SeqCst);
+        wait_for(&CHILD_IS_GONE);
+    });
+    at_exit(|()| hang());
+    thread::spawn(|| {
+        wait_for(&CUT);
+        // SAFETY: as above.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            CHILD_IS_GONE.store(true, SeqCst);
+            // SAFETY: sets a clock.
+            unsafe { libc::alarm(10) };
+            at_exit(|()| hang());
+            lastly::exit::drain();
+            say("it should have ended");
+        }
+        let mut status = 0;
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        let ended = libc::WIFEXITED(status).then_some(libc::WEXITSTATUS(status));
+        say(&format!("the child ended with {ended:?}"));
+        CHILD_IS_GONE.store(true, SeqCst);
     });
     exit(3);
 }

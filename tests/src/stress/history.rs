@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::ledger;
+use crate::pauses::Pauses;
 use crate::system::Status;
 
 #[derive(Default)]
 pub(crate) struct History<'a> {
     pub(crate) processes: BTreeMap<&'a str, Process<'a>>,
     pub(crate) resources: BTreeMap<&'a str, Resource<'a>>,
+    pub(crate) cleaners: BTreeMap<&'a str, Cleaner>,
+    pub(crate) barriers: Vec<Barrier<'a>>,
+    pub(crate) pauses: Pauses<'a>,
     /// By the child: also those that have not happened, as the parent died before.
     pub(crate) forks: BTreeMap<&'a str, Fork<'a>>,
     /// Those that ended and had not said that they began.
@@ -62,11 +66,35 @@ pub(crate) struct Fork<'a> {
     pub(crate) end: Option<usize>,
 }
 
+pub(crate) struct Cleaner {
+    pub(crate) limit: usize,
+    /// When its backlog is full, who drops an object runs the callback himself.
+    pub(crate) helps: bool,
+    /// From then on it may be closed.
+    pub(crate) closing: Option<usize>,
+}
+
+/// Somebody waits for what was handed over to a cleaner.
+pub(crate) struct Barrier<'a> {
+    pub(crate) cleaner: &'a str,
+    pub(crate) process: &'a str,
+    pub(crate) thread: &'a str,
+    /// However long it takes.
+    pub(crate) is_patient: bool,
+    pub(crate) begin: usize,
+    pub(crate) end: Option<usize>,
+    pub(crate) won: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct Resource<'a> {
     pub(crate) owner: &'a str,
     pub(crate) created: usize,
     pub(crate) registered: Option<Registered>,
+    /// The cleaner that has made its finalizer.
+    pub(crate) keeper: Option<&'a str>,
+    /// Its object is a guard, which waits for nothing.
+    pub(crate) is_guard: bool,
     pub(crate) hangs: bool,
     /// The end of the program may be told to pass over it.
     pub(crate) unwanted: bool,
@@ -87,6 +115,7 @@ pub(crate) struct Registered {
 pub(crate) struct Act<'a> {
     pub(crate) process: &'a str,
     pub(crate) what: &'a str,
+    pub(crate) thread: &'a str,
     pub(crate) begin: usize,
     pub(crate) end: Option<usize>,
     pub(crate) won: bool,
@@ -95,13 +124,14 @@ pub(crate) struct Act<'a> {
 /// The callback.
 pub(crate) struct Run<'a> {
     pub(crate) process: &'a str,
-    /// `drain`, or the act.
+    /// `drain`, the act, `turn` on a cleaner's thread, or `unpause`.
     pub(crate) cause: &'a str,
     pub(crate) begin: usize,
     pub(crate) done: Option<usize>,
     /// `own`, `dead` or `alive`.
     pub(crate) owner: &'a str,
     pub(crate) was_there: bool,
+    pub(crate) thread: &'a str,
 }
 
 impl<'a> History<'a> {
@@ -109,8 +139,11 @@ impl<'a> History<'a> {
         let mut history = Self::default();
         for (index, words) in ledger::lines(text).enumerate() {
             let at = index + 1;
-            if history.of_process(at, &words).or_else(|| history.of_resource(at, &words)).is_none()
-            {
+            let known = history
+                .of_process(at, &words)
+                .or_else(|| history.of_waiting(at, &words))
+                .or_else(|| history.of_resource(at, &words));
+            if known.is_none() {
                 return Err(format!("the ledger has a line that says nothing: {words:?}"));
             }
         }
@@ -175,6 +208,41 @@ impl<'a> History<'a> {
         Some(())
     }
 
+    /// What callbacks wait for.
+    fn of_waiting(&mut self, at: usize, words: &[&'a str]) -> Option<()> {
+        match *words {
+            ["cleaner", name, _, limit, policy] => {
+                let helps = policy == "help";
+                let cleaner = Cleaner { limit: limit.parse().ok()?, helps, closing: None };
+                self.cleaners.insert(name, cleaner);
+            }
+            ["closing", name] => {
+                self.cleaners.get_mut(name)?.closing.get_or_insert(at);
+            }
+            ["barrier", cleaner, process, thread, patience] => {
+                let is_patient = patience == "patient";
+                let (begin, end, won) = (at, None, false);
+                let barrier = Barrier { cleaner, process, thread, is_patient, begin, end, won };
+                self.barriers.push(barrier);
+            }
+            ["passed", _, process, thread, result] => {
+                // The last that this thread has begun, as one may be inside another.
+                let mut barriers = self.barriers.iter_mut().rev();
+                let is_it = |it: &&mut Barrier<'_>| {
+                    it.process == process && it.thread == thread && it.end.is_none()
+                };
+                let barrier = barriers.find(is_it)?;
+                barrier.end = Some(at);
+                barrier.won = result == "won";
+            }
+            ["pause", process, thread] => self.pauses.begin(process, thread, at),
+            ["unpause", process, thread] => self.pauses.about_to_end(process, thread, at)?,
+            ["unpaused", process, thread] => self.pauses.end(process, thread, at)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
     fn of_resource(&mut self, at: usize, words: &[&'a str]) -> Option<()> {
         let name = words.get(1)?;
         let resource = self.resources.entry(name).or_default();
@@ -186,11 +254,14 @@ impl<'a> History<'a> {
             ["registered", _, _, when] => {
                 resource.registered = Some(Registered { at, in_drain: when == "drain" });
             }
+            ["kept", _, keeper] => resource.keeper = Some(keeper),
+            ["guard", _] => resource.is_guard = true,
             ["hangs", _] => resource.hangs = true,
             ["unwanted", _] => resource.unwanted = true,
             ["off", _] => resource.off = Some(at),
-            ["begin", _, process, what] => {
-                resource.acts.push(Act { process, what, begin: at, end: None, won: false });
+            ["begin", _, process, what, thread] => {
+                let (begin, end, won) = (at, None, false);
+                resource.acts.push(Act { process, what, thread, begin, end, won });
             }
             ["end", _, process, what, result] => {
                 // Of two that are alike and go on at once it does not matter which ends.
@@ -200,9 +271,10 @@ impl<'a> History<'a> {
                 act.end = Some(at);
                 act.won = result == "won";
             }
-            ["running", _, process, cause, owner, place] => {
-                let was_there = place == "there";
-                resource.runs.push(Run { process, cause, begin: at, done: None, owner, was_there });
+            ["running", _, process, cause, owner, place, thread] => {
+                let (was_there, begin, done) = (place == "there", at, None);
+                let run = Run { process, cause, begin, done, owner, was_there, thread };
+                resource.runs.push(run);
             }
             ["done", _, process] => {
                 let mut runs = resource.runs.iter_mut();

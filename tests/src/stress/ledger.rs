@@ -15,9 +15,19 @@
 //! created R P, registered R P WHEN   before and after the registration; WHEN: drain or now
 //! hangs R                            its callback never returns
 //! unwanted R, off R                  it is about to be, and is, left out at exit
-//! begin R P ACT, end R P ACT RESULT  call, drop, detach, peek; RESULT: won or lost
-//! running R P CAUSE OWNER PLACE      the callback; OWNER: own, dead or alive; PLACE: there or gone
+//! guard R                            its object is a guard, whose end waits for no pause
+//! kept R C                           its finalizer is made by a cleaner
+//! begin R P ACT T                    call, drop, detach, peek; T: the thread, a cleaner's has its name
+//! end R P ACT RESULT                 RESULT: won or lost
+//! running R P CAUSE OWNER PLACE T    the callback; OWNER: own, dead or alive; PLACE: there or gone.
+//!                                    CAUSE: drain; the act; turn: it is a cleaner's thread's; unpause
 //! done R P
+//! cleaner C P LIMIT POLICY           it is made; POLICY: help or block
+//! closing C                          from now on it may be closed
+//! barrier C P T PATIENCE             about to wait for what was handed over; PATIENCE: patient or hasty
+//! passed C P T RESULT
+//! pause P T                          it is paused, once more
+//! unpause P T, unpaused P T          before and after the end of one
 //! reported P PROBLEM                 skipped, late, unfinished, failed
 //! ```
 

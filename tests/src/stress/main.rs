@@ -12,6 +12,7 @@ mod actor;
 mod history;
 mod ledger;
 mod oracle;
+mod pauses;
 mod random;
 mod round;
 mod run;

@@ -140,10 +140,14 @@ impl Round {
         }
     }
 
+    /// Also those that have not got out of their fork: with their parents dead, they are this one's.
     fn kill_all(&self) {
         for (path, identity) in self.living.values() {
             note!("signal {path} {} -", libc::SIGKILL);
             system::send(identity.number, libc::SIGKILL);
+        }
+        for number in system::children() {
+            system::send(number, libc::SIGKILL);
         }
         thread::sleep(Duration::from_millis(50));
     }

@@ -114,6 +114,8 @@ fn in_words(tally: &Tally) -> String {
         resources,
         called,
         died,
+        handed_over,
+        paused,
         drained,
         inherited,
         due_to_heirs,
@@ -122,7 +124,7 @@ fn in_words(tally: &Tally) -> String {
     } = tally;
     format!(
         "{processes} processes, {signals} signals, {resources} resources; {died} cleaned as their \
-         object died, {called} by calls, {drained} at the end, {inherited} by an heir ({due_to_heirs} \
+         object died, {handed_over} by cleaners, {paused} after pauses, {called} by calls, {drained} at the end, {inherited} by an heir ({due_to_heirs} \
          had to be); {reported} reported as not done; {left} left by those who may"
     )
 }

@@ -80,6 +80,14 @@ impl Thread {
     }
 }
 
+/// The name that the system has of this thread.
+pub(crate) fn thread_name() -> String {
+    let mut name = [0_u8; 16];
+    // SAFETY: room for a name.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect()
+}
+
 /// Ends this process without a word.
 pub(crate) fn end_at_once(status: i32) -> ! {
     // SAFETY: ends the process; nothing is expected of it afterwards.
@@ -102,6 +110,12 @@ pub(crate) fn has_ended(child: i32) -> bool {
     // SAFETY: all zero is one, too.
     let found = unsafe { found.assume_init() };
     result == 0 && found.si_signo != 0
+}
+
+/// The children of this process, which starts them on its one thread.
+pub(crate) fn children() -> Vec<i32> {
+    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 /// How a process ended.

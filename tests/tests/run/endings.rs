@@ -291,6 +291,7 @@ const ENDINGS: &[Ending] = &[
         Status(3),
     ),
     Ending("child-of-what-overran", &["the child ended with 3"], Status(3)),
+    Ending("child-beside-what-overran", &["the child ended with Some(1)"], Status(3)),
     Ending("hand-drain-outlasts-wait", &["main returns"], Status(0)),
     Ending("hook-registers-late", &["main returns", "at exit", "1 calls of the hook"], Status(0)),
     Ending("fork-beside-set-var", &["main returns", "at exit"], Status(0)),

@@ -4,6 +4,7 @@
 mod ending;
 mod process;
 mod resource;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use lastly::Watched;
 
 use process::{Process, ROUND, Round, current, fork, round};
 use resource::{Object, Objects, a_handle, act_on, kill_sent};
+use waiting::{Paused, barrier, close, take_cleaner};
 
 use crate::ledger::{self, note};
 use crate::random::Random;
@@ -45,6 +47,8 @@ struct Actor {
     /// When its steps are done, the process ends.
     leads: bool,
     is_main_thread: bool,
+    /// Those that this thread is in. Last: what dies with it dies in them.
+    pauses: Vec<Paused>,
 }
 
 #[derive(Clone, Copy)]
@@ -66,10 +70,14 @@ enum Step {
     TakeSignals,
     Signal,
     Touch,
+    Rest,
+    Barrier,
+    Close,
     Pause,
+    Unpause,
 }
 
-const STEPS: [(usize, Step); 18] = [
+const STEPS: [(usize, Step); 22] = [
     (30, Step::Create),
     (2, Step::Hang),
     (8, Step::Die),
@@ -87,15 +95,19 @@ const STEPS: [(usize, Step); 18] = [
     (1, Step::TakeSignals),
     (1, Step::Signal),
     (2, Step::Touch),
-    (6, Step::Pause),
+    (6, Step::Rest),
+    (3, Step::Barrier),
+    (1, Step::Close),
+    (4, Step::Pause),
+    (6, Step::Unpause),
 ];
 
 impl Actor {
     fn new(name: &str, is_main_thread: bool) -> Self {
         let mut random = Random::new(round().seed, name);
         let steps = 2 + random.below(25);
-        let (objects, inherited) = Default::default();
-        Self { random, steps, objects, inherited, leads: is_main_thread, is_main_thread }
+        let (objects, inherited, pauses) = Default::default();
+        Self { random, steps, objects, inherited, leads: is_main_thread, is_main_thread, pauses }
     }
 
     /// How the program is set up, for all its processes.
@@ -165,10 +177,32 @@ impl Actor {
                     object.die();
                 }
             }
-            Step::Pause => {
+            Step::Rest => {
                 thread::sleep(Duration::from_micros(self.random.below(2000) as u64));
             }
+            Step::Barrier => {
+                let timeout = Duration::from_micros(self.random.below(3000) as u64);
+                let timeout = self.random.percent(40).then_some(timeout);
+                barrier(&mut self.random, timeout);
+            }
+            Step::Close => {
+                // Or it is let go of: its finalizers have it.
+                let is_closed = self.random.percent(60);
+                take_cleaner().iter().filter(|_| is_closed).for_each(close);
+            }
+            Step::Pause => self.pauses.push(Paused::begin()),
+            Step::Unpause => self.end_pause(),
             _ => {}
+        }
+    }
+
+    /// Ends the last.
+    fn end_pause(&mut self) {
+        let Some(pause) = self.pauses.pop() else { return };
+        match self.random.below(20) {
+            0 => pause.forget(),
+            1 | 2 => pause.unwind(),
+            _ => drop(pause),
         }
     }
 
@@ -239,6 +273,8 @@ impl Actor {
         let again = Self::new(&current().path, is_main_thread);
         let before = std::mem::replace(self, Self { leads: true, ..again });
         self.inherited = before.inherited;
+        // Its thread is still paused.
+        self.pauses = before.pauses;
     }
 
     /// Twice, as daemons do; both parents end at once.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
 use std::sync::{Mutex, OnceLock};
 
 use lastly::report::{self, Problem};
-use lastly::{Finalizer, Watched, finalize};
+use lastly::{Cleaner, Finalizer, Watched, finalize};
 
+use super::waiting::note_pauses;
 use crate::ledger::{note, stderr_of};
 use crate::system::{self, Identity};
 
@@ -50,6 +51,10 @@ pub(crate) struct Process {
     pub(crate) threads: AtomicU32,
     /// For every thread. Made anew in a child, where nobody would give back its lock.
     pub(crate) handles: Mutex<Vec<Handle>>,
+    /// How many cleaners it has made.
+    pub(crate) cleaners: AtomicU32,
+    /// Where there is one: a child has its parent's.
+    pub(crate) cleaner: Mutex<Option<Cleaner>>,
 }
 
 const SIGNALS: [&str; 3] = ["not", "perhaps", "taken"];
@@ -78,6 +83,7 @@ impl Process {
         let takes_reports = parent.is_some_and(|it| it.takes_reports.load(SeqCst));
         let door = if is_door_open(takes_reports) { "open" } else { "shut" };
         note!("began {path} {number} {start} {signals_at_first} {budget} {door}");
+        let cleaner = parent.and_then(|it| it.cleaner.try_lock().ok()?.clone());
         let process = Self {
             path,
             identity,
@@ -91,6 +97,8 @@ impl Process {
             children: 0.into(),
             threads: 0.into(),
             handles: Mutex::default(),
+            cleaners: 0.into(),
+            cleaner: Mutex::new(cleaner),
         };
         CURRENT.store(Box::into_raw(Box::new(process)), SeqCst);
     }
@@ -196,6 +204,7 @@ pub(crate) fn fork() -> Option<i32> {
         let stderr = OpenOptions::new().append(true).create(true).open(stderr);
         system::send_stderr_to(&stderr.expect("the folder of the round is there"));
         Process::begin(path, Some(parent));
+        note_pauses();
     } else {
         note!("forked {} {path}", parent.path);
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use lastly::{Deferred, Finalizer, Gc, Trace, Watched, collect, defer, finalize};
+use lastly::{Cleaner, Deferred, Finalizer, Gc, Trace, Watched, collect, defer, finalize};
 
 use super::ending;
 use super::process::{Handle, current, fork, round};
+use super::waiting::{self, Paused, barrier, is_cleaners, thread_name};
 use crate::ledger::note;
 use crate::random::Random;
 use crate::system::Identity;
@@ -19,10 +20,14 @@ use crate::system::Identity;
 #[derive(Clone, Copy, PartialEq)]
 enum Also {
     Nothing,
-    Pause,
+    Rest,
     Fail,
     Panic,
     Create,
+    /// Has another object die.
+    Kill,
+    KillInPause,
+    Barrier,
     CallAnother,
     Fork,
     Exit,
@@ -41,14 +46,15 @@ pub(crate) struct Task {
 type Clean = fn(Task) -> Result<(), &'static str>;
 
 thread_local! {
-    /// Why callbacks that run on this thread do, if not in a drain.
+    /// Why callbacks that run on this thread do, if not in a drain, or on a cleaner's thread as it is
+    /// their turn.
     static CAUSE: Cell<Option<&'static str>> = const { Cell::new(None) };
     /// How many callbacks are running on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Does this, as the cause of what runs meanwhile.
-fn as_cause<R>(cause: &'static str, act: impl FnOnce() -> R) -> R {
+pub(crate) fn as_cause<R>(cause: &'static str, act: impl FnOnce() -> R) -> R {
     struct Restore(Option<&'static str>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -75,8 +81,9 @@ fn clean(task: Task) -> Result<(), &'static str> {
     };
     let place = place_of(&name);
     let is_there = if place.is_dir() { "there" } else { "gone" };
-    let cause = CAUSE.get().unwrap_or("drain");
-    note!("running {name} {} {cause} {owner} {is_there}", here.path);
+    let cause = CAUSE.get().unwrap_or(if is_cleaners() { "turn" } else { "drain" });
+    let thread = thread_name();
+    note!("running {name} {} {cause} {owner} {is_there} {thread}", here.path);
     DEPTH.set(DEPTH.get() + 1);
     as_cause(cause, || {
         do_also(also, &name);
@@ -88,7 +95,7 @@ fn clean(task: Task) -> Result<(), &'static str> {
             Also::Fail => Err("no luck"),
             Also::Panic => panic!("no luck"),
             Also::Exit if may_exit() => {
-                CAUSE.set(None);
+                CAUSE.set(Some("drain"));
                 ending::exit(6)
             }
             _ => Ok(()),
@@ -105,18 +112,24 @@ fn may_exit() -> bool {
 
 fn do_also(also: Also, name: &str) {
     let here = current();
+    let random = || Random::new(round().seed, &format!("{} {name}", here.path));
     match also {
-        Also::Pause => thread::sleep(Duration::from_micros(500)),
+        Also::Rest => thread::sleep(Duration::from_micros(500)),
         Also::Create => {
-            let mut random = Random::new(round().seed, &format!("{} {name}", here.path));
-            Object::create(&mut random).leak();
+            Object::create(&mut random()).leak();
         }
+        Also::Kill => kill_one(&mut random()),
+        Also::KillInPause => {
+            let _pause = Paused::begin();
+            kill_one(&mut random());
+        }
+        Also::Barrier => barrier(&mut random(), Some(A_WHILE)),
         Also::CallAnother => {
             if let Some((name, handle)) = a_handle() {
                 act_on(&name, "call", || handle.call().is_some());
             }
         }
-        Also::Fork => fork_and_end(),
+        Also::Fork => fork_and_end(&mut random()),
         Also::Hang => loop {
             // Another signal ends that, or the budget.
             if here.has_taken_signals() {
@@ -129,9 +142,31 @@ fn do_also(also: Also, name: &str) {
 }
 
 /// The child of a callback must not get out of it.
-fn fork_and_end() {
-    if fork() == Some(0) {
-        ending::at_once(0);
+fn fork_and_end(random: &mut Random) {
+    if fork() != Some(0) {
+        return;
+    }
+    if random.percent(50) {
+        kill_one(random);
+        barrier(random, Some(A_WHILE));
+    }
+    ending::at_once(0);
+}
+
+/// What a callback waits for.
+const A_WHILE: Duration = Duration::from_millis(20);
+
+/// Has an object die whose callback does nothing else.
+fn kill_one(random: &mut Random) {
+    let keeper = Some(()).filter(|()| random.percent(70)).and_then(|()| waiting::a_cleaner(random));
+    Object::create_with(current().name_resource(), Also::Nothing, 0, keeper).die();
+}
+
+/// A finalizer, made by this cleaner if there is one.
+fn tie<O: lastly::Object + ?Sized>(keeper: Option<Cleaner>, object: &O, task: Task) -> Finalizer {
+    match keeper {
+        Some(cleaner) => cleaner.finalize(object, clean, task).erase(),
+        None => finalize(object, clean, task).erase(),
     }
 }
 
@@ -144,12 +179,15 @@ pub(crate) fn a_handle() -> Option<Handle> {
 pub(crate) fn act_on(name: &str, act: &'static str, work: impl FnOnce() -> bool) {
     // The process may be another afterwards: a callback must not fork and return.
     let path = &current().path;
-    note!("begin {name} {path} {act}");
+    note!("begin {name} {path} {act} {}", thread_name());
     // A panic of a callback is the caller's.
     let work = std::panic::AssertUnwindSafe(|| as_cause(act, work));
     let result = std::panic::catch_unwind(work).unwrap_or(true);
     note!("end {name} {path} {act} {}", if result { "won" } else { "lost" });
 }
+
+/// A kind of object: what is watched is a guard.
+const GUARD: usize = 4;
 
 /// What is watched.
 enum Watch {
@@ -176,22 +214,28 @@ impl Object {
     pub(crate) fn create(random: &mut Random) -> Self {
         let also = random.weighed(&[
             (50, Also::Nothing),
-            (10, Also::Pause),
+            (10, Also::Rest),
             (5, Also::Fail),
             (5, Also::Panic),
             (5, Also::Create),
+            (3, Also::Kill),
+            (2, Also::KillInPause),
+            (2, Also::Barrier),
             (5, Also::CallAnother),
             (2, Also::Fork),
             (1, Also::Exit),
         ]);
         let kind = random.below(5);
         let is_off = random.percent(8);
+        // A guard has no cleaner.
+        let is_kept = kind != GUARD && random.percent(25);
+        let keeper = is_kept.then(|| waiting::a_cleaner(random)).flatten();
         let name = current().name_resource();
         if is_off {
             // Before it is there: who is killed between the two had meant to.
             note!("unwanted {name}");
         }
-        let object = Self::create_with(name, also, kind);
+        let object = Self::create_with(name, also, kind, keeper);
         if is_off {
             object.handle.set_at_exit(false);
             note!("off {}", object.name);
@@ -201,37 +245,43 @@ impl Object {
 
     /// One whose callback never returns. To be left to the end of a program that can bear it.
     pub(crate) fn create_hanging() -> Self {
-        Self::create_with(current().name_resource(), Also::Hang, 0)
+        Self::create_with(current().name_resource(), Also::Hang, 0, None)
     }
 
-    fn create_with(name: String, also: Also, kind: usize) -> Self {
+    fn create_with(name: String, also: Also, kind: usize, keeper: Option<Cleaner>) -> Self {
         let here = current();
         fs::create_dir(place_of(&name)).expect("a new name");
         if also == Also::Hang {
             note!("hangs {name}");
+        }
+        if let Some(keeper) = &keeper {
+            note!("kept {name} {}", keeper.name());
+        }
+        if kind == GUARD {
+            note!("guard {name}");
         }
         note!("created {name} {}", here.path);
         let task = Task { name: name.clone(), owner: (&here.path, here.identity), also };
         let (watch, handle) = match kind {
             0 => {
                 let object = Box::new(Watched::new(0));
-                let handle = finalize(&*object, clean, task).erase();
+                let handle = tie(keeper, &*object, task);
                 (Watch::Boxed(object), handle)
             }
             1 => {
                 let object = Arc::new(Watched::new(0));
-                let handle = finalize(&object, clean, task).erase();
+                let handle = tie(keeper, &object, task);
                 (Watch::Shared(object), handle)
             }
             2 => {
                 let object = Gc::new(0);
-                let handle = finalize(&object, clean, task).erase();
+                let handle = tie(keeper, &object, task);
                 (Watch::Counted(object), handle)
             }
             3 => {
                 let object = Gc::new(Circle(None.into()));
                 *object.0.borrow_mut() = Some(object.clone());
-                let handle = finalize(&object, clean, task).erase();
+                let handle = tie(keeper, &object, task);
                 (Watch::Circle(object), handle)
             }
             _ => {

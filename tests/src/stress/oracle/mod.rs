@@ -8,12 +8,18 @@
 //! 3. What a process had registered when it began to end in order is cleaned; if that end was cut
 //!    short, what is not is reported. What was called, or whose object died, is cleaned then and there.
 //! 4. What a process left that ended otherwise is cleaned by its heir, and by nobody else.
-//! 5. Every process ends as it was to, or by a signal that it was sent. Nothing else goes away.
+//! 5. What waits for a cleaner or for the end of a pause is cleaned there, in the order of death: not
+//!    before, and not by a child. When a barrier was held, what had been handed over is cleaned. What
+//!    still waits when the end begins is the drain's, as what lives: also if it was not to run then.
+//! 6. Every process ends as it was to, or by a signal that it was sent. Nothing else goes away.
 
 mod fate;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_waiting;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,6 +79,8 @@ tally!(
     resources,
     called,
     died,
+    handed_over,
+    paused,
     drained,
     inherited,
     due_to_heirs,
@@ -99,6 +107,7 @@ impl<'a> Trial<'a> {
             self.check_place(name, resource);
         }
         self.history.resources = resources;
+        self.check_waiting();
         self.check_heirs();
         self.count();
         self.verdict
@@ -125,6 +134,8 @@ impl<'a> Trial<'a> {
                 ("drain", "own") => &mut tally.drained,
                 ("drain", _) => &mut tally.inherited,
                 ("drop", _) => &mut tally.died,
+                ("turn", _) => &mut tally.handed_over,
+                ("unpause", _) => &mut tally.paused,
                 _ => &mut tally.called,
             } += 1;
         }

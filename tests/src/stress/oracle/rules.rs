@@ -77,7 +77,8 @@ impl<'a> Trial<'a> {
             let is_due = |it: &Resource<'_>| {
                 let in_time =
                     it.registered.is_some_and(|it| it.at < since || (it.in_drain && !cut));
-                in_time && !it.unwanted && !it.may_be_given_back(path)
+                let is_wanted = !it.unwanted || self.has_died_waiting(it, path, since);
+                in_time && is_wanted && !it.may_be_given_back(path)
             };
             let done = |it: &Resource<'_>| {
                 it.runs.iter().any(|run| run.process == *path && run.done.is_some())
@@ -96,9 +97,19 @@ impl<'a> Trial<'a> {
         wrongs.into_iter().for_each(|it| self.complain(it));
     }
 
+    /// Whether it had died by then, and waits: then it is the drain's, although it may be off.
+    fn has_died_waiting(&self, resource: &Resource<'a>, process: &str, by: usize) -> bool {
+        let acts = resource.acts.iter().filter(|it| it.process == process);
+        let mut over = acts.filter(|it| it.end.is_some_and(|end| end < by));
+        over.any(|act| self.waits(resource, act))
+    }
+
     /// Not twice; not in the copies that a child acts on itself, which count apart.
     pub(super) fn check_count(&mut self, name: &str, resource: &Resource<'a>) {
-        let counts = |run: &&Run<'_>| run.process == resource.owner || run.cause == "drain";
+        let counts = |run: &&Run<'_>| {
+            let drained = run.cause == "drain" && !self.is_of_own_copy(resource, run);
+            run.process == resource.owner || drained
+        };
         let cleaners: Vec<_> =
             resource.runs.iter().filter(counts).map(|run| (run.process, run.cause)).collect();
         if cleaners.len() > 1 {
@@ -116,7 +127,10 @@ impl<'a> Trial<'a> {
             .acts
             .iter()
             .any(|it| it.process == resource.owner && it.what == "detach" && it.won);
-        for run in resource.runs.iter().filter(|run| run.cause == "drain") {
+        let is_drains =
+            |run: &&Run<'_>| run.cause == "drain" && !self.is_of_own_copy(resource, run);
+        let runs: Vec<_> = resource.runs.iter().filter(is_drains).collect();
+        for run in runs {
             let drainer = run.process;
             if given_back {
                 self.complain(format!("{name} was given back, and cleaned by {drainer}"));
@@ -132,7 +146,9 @@ impl<'a> Trial<'a> {
                     _ => 0,
                 },
             };
-            if resource.off.is_some_and(|off| off < until) {
+            // Whoever was left with it: it waits no less for that.
+            let waits = |act: &Act<'_>| act.begin < run.begin && self.waits(resource, act);
+            if resource.off.is_some_and(|off| off < until) && !resource.acts.iter().any(waits) {
                 self.complain(format!("{name} is off, and was cleaned by {drainer}"));
             }
         }
@@ -143,12 +159,13 @@ impl<'a> Trial<'a> {
         let owner = resource.owner;
         let own: Vec<_> = resource.acts.iter().filter(|it| it.process == owner).collect();
         let is_due = own.iter().any(|it| matches!(it.what, "call" | "drop"));
-        let ends: Option<Vec<usize>> = own.iter().map(|it| it.end).collect();
+        let ends: Option<Vec<usize>> = own.iter().map(|it| self.due(resource, it)).collect();
         let Some(last) = ends.and_then(|ends| ends.into_iter().max()) else { return };
         if resource.may_be_given_back(owner)
             || !is_due
             || self.history.processes[owner].is_shut
             || last > self.quiet_until(owner)
+            || own.iter().any(|it| self.waits(resource, it)) && last > self.undisturbed_until(owner)
         {
             return;
         }
@@ -159,7 +176,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Before this, nothing has begun to end the process.
-    fn quiet_until(&self, process: &str) -> usize {
+    pub(super) fn quiet_until(&self, process: &str) -> usize {
         let process = &self.history.processes[process];
         let ending = process.ending.iter().map(|it| it.at);
         let signals = process.signals.iter().map(|it| it.at);
@@ -202,7 +219,9 @@ impl<'a> Trial<'a> {
         let mut wrongs = vec![];
         let mut due = 0;
         for (name, resource) in &self.history.resources {
-            for run in resource.runs.iter().filter(|it| it.cause == "drain") {
+            let is_drains =
+                |it: &&Run<'_>| it.cause == "drain" && !self.is_of_own_copy(resource, it);
+            for run in resource.runs.iter().filter(is_drains) {
                 let forks = self.forks_down(resource.owner, run.process);
                 let mut reasons =
                     forks.iter().filter_map(|(child, fork)| self.why_not_heir(child, fork));
@@ -240,7 +259,11 @@ impl<'a> Trial<'a> {
             // An act on what is dead claims nothing.
             let ran = |act: &Act<'_>| {
                 let runs = resource.runs.iter().filter(|it| it.process == parent);
-                runs.filter(|it| it.cause == act.what).any(|it| it.begin > act.begin)
+                let is_of = |run: &&Run<'_>| {
+                    let waited = matches!(run.cause, "turn" | "unpause");
+                    run.cause == act.what || (waited && act.what == "drop")
+                };
+                runs.filter(is_of).any(|it| it.begin > act.begin)
             };
             let claims = |act: &Act<'_>| {
                 let took = act.what == "detach" && act.won;
@@ -291,9 +314,16 @@ impl<'a> Trial<'a> {
                 || other.parent != fork.parent
                 || other.end.is_some_and(|end| end < fork.begin)
         });
+        // What waits claims nothing yet.
+        let may_wait = |resource: &Resource<'_>, act: &Act<'_>| {
+            let is_over = |run: &Run<'_>| {
+                run.process == act.process && run.done.is_some_and(|done| done < fork.begin)
+            };
+            self.waits(resource, act) && !resource.runs.iter().any(is_over)
+        };
         let is_harmless = |resource: &Resource<'_>, act: &Act<'_>| {
             act.process != fork.parent
-                || act.end.is_some_and(|end| end < fork.begin)
+                || act.end.is_some_and(|end| end < fork.begin && !may_wait(resource, act))
                 || resource.created > end
         };
         let mut resources = self.history.resources.values();

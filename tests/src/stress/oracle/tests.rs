@@ -11,12 +11,12 @@ fn wrongs(ledger: &[&str], left: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn holds(ledger: &[&str], left: &[&str]) {
+pub(super) fn holds(ledger: &[&str], left: &[&str]) {
     assert_eq!(wrongs(ledger, left), [""; 0]);
 }
 
 #[track_caller]
-fn fails(ledger: &[&str], left: &[&str], why: &str) {
+pub(super) fn fails(ledger: &[&str], left: &[&str], why: &str) {
     let wrongs = wrongs(ledger, left);
     assert!(wrongs.iter().any(|wrong| wrong.contains(why)), "{why:?} is not in {wrongs:?}");
 }
@@ -30,7 +30,7 @@ fn one<'a>(then: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn cleaned_once() {
-    let run = ["running 0-0 0 drain own there", "done 0-0 0"];
+    let run = ["running 0-0 0 drain own there t0", "done 0-0 0"];
     let end = ["ending 0 exit 3 0", "ended 7 3"];
     let once = one(&[end[0], run[0], run[1], end[1]]);
     holds(&once, &[]);
@@ -38,27 +38,27 @@ fn cleaned_once() {
     fails(&one(&end), &["0-0"], "ended in order, and left [\"0-0\"]");
     fails(&one(&end), &[], "nobody has cleaned it");
     fails(&one(&[end[0], run[0], run[1], run[0], run[1], end[1]]), &[], "more than once");
-    let gone = one(&[end[0], "running 0-0 0 drain own gone", run[1], end[1]]);
+    let gone = one(&[end[0], "running 0-0 0 drain own gone t0", run[1], end[1]]);
     fails(&gone, &[], "gone before anybody");
 }
 
 #[test]
 fn not_what_is_off_or_was_given_back() {
     let end = ["ending 0 exit 3 0", "ended 7 3"];
-    let run = ["running 0-0 0 drain own there", "done 0-0 0"];
+    let run = ["running 0-0 0 drain own there t0", "done 0-0 0"];
     let off = ["unwanted 0-0", "off 0-0"];
     holds(&one(&[off[0], off[1], end[0], end[1]]), &["0-0"]);
     fails(&one(&[off[0], off[1], end[0], run[0], run[1], end[1]]), &[], "0-0 is off");
     holds(&one(&[off[0], end[0], run[0], run[1], off[1], end[1]]), &[]);
-    let back = ["begin 0-0 0 detach", "end 0-0 0 detach won"];
+    let back = ["begin 0-0 0 detach t0", "end 0-0 0 detach won"];
     holds(&one(&[back[0], back[1], end[0], end[1]]), &["0-0"]);
     fails(&one(&[back[0], back[1], end[0], run[0], run[1], end[1]]), &[], "given back");
 }
 
 #[test]
 fn what_dies_is_cleaned() {
-    let died = ["begin 0-0 0 drop", "end 0-0 0 drop won"];
-    let run = ["running 0-0 0 drop own there", "done 0-0 0"];
+    let died = ["begin 0-0 0 drop t0", "end 0-0 0 drop won"];
+    let run = ["running 0-0 0 drop own there t0", "done 0-0 0"];
     let end = ["ending 0 _exit 0 -", "ended 7 0"];
     holds(&one(&[died[0], run[0], run[1], died[1], end[0], end[1]]), &[]);
     fails(&one(&[died[0], died[1], end[0], end[1]]), &["0-0"], "its object died");
@@ -79,7 +79,7 @@ fn endings() {
 #[test]
 fn signals_that_are_taken() {
     let taken = ["installing 0", "installed 0"];
-    let run = ["running 0-0 0 drain own there", "done 0-0 0"];
+    let run = ["running 0-0 0 drain own there t0", "done 0-0 0"];
     let first = one(&[taken[0], taken[1], "signal 0 15 -"]);
     holds(&[&first[..], &run, &["ended 7 s15"]].concat(), &[]);
     fails(&[&first[..], &["ended 7 s15"]].concat(), &["0-0"], "ended in order, and left");
@@ -100,7 +100,7 @@ fn family<'a>(parent_ends: &[&'a str], child: &[&'a str]) -> Vec<&'a str> {
 
 const AT_ONCE: [&str; 2] = ["ending 0 _exit 0 -", "ended 7 0"];
 const INHERITS: [&str; 4] =
-    ["ending 0.1 exit 0 1", "running 0-0 0.1 drain dead there", "done 0-0 0.1", "ended 8 0"];
+    ["ending 0.1 exit 0 1", "running 0-0 0.1 drain dead there t0", "done 0-0 0.1", "ended 8 0"];
 
 #[test]
 fn the_heir() {
@@ -109,7 +109,7 @@ fn the_heir() {
     fails(&family(&AT_ONCE, &does_not), &["0-0"], "0.1 is the heir of 0-0");
     // Its parent may have lived then.
     holds(&family(&[], &["ending 0.1 exit 0 0", "ended 8 0", AT_ONCE[0], AT_ONCE[1]]), &["0-0"]);
-    let alive = "running 0-0 0.1 drain alive there";
+    let alive = "running 0-0 0.1 drain alive there t0";
     let of_the_living = [INHERITS[0], alive, INHERITS[2], INHERITS[3], AT_ONCE[0], AT_ONCE[1]];
     fails(&family(&[], &of_the_living), &[], "its owner alive");
 }
@@ -120,9 +120,10 @@ fn nobody_else() {
     let ends = ["ending 0.2 _exit 0 -", "ended 9 0"];
     let two = [&another[..], &ends, &AT_ONCE].concat();
     fails(&family(&two, &INHERITS), &[], "0 has forked 0.2 after 0.1");
-    let claim = ["created 0-1 0", "begin 0-0 0 detach", "end 0-0 0 detach won"];
+    let claim = ["created 0-1 0", "begin 0-0 0 detach t0", "end 0-0 0 detach won"];
     fails(&family(&[&claim[..], &AT_ONCE].concat(), &INHERITS), &["0-1"], "0 has claimed 0-0");
-    let drain = ["ending 0 exit 0 0", "running 0-0 0 drain own there", "done 0-0 0", "ended 7 0"];
+    let drain =
+        ["ending 0 exit 0 0", "running 0-0 0 drain own there t0", "done 0-0 0", "ended 7 0"];
     fails(&family(&drain, &INHERITS), &[], "0-0 was cleaned more than once");
     fails(&family(&drain, &INHERITS), &[], "0 has drained after the fork");
 }
