@@ -19,16 +19,19 @@ __all__ = [
     "alive_count",
     "before_fork",
     "begin_to_watch",
+    "callback_of",
     "check_signal",
     "clear",
     "end",
     "end_by",
     "finalize",
     "is_default",
+    "names_of",
     "parts",
     "record_sites",
     "reset_hook",
     "set_budget",
+    "set_capture_search",
     "set_hook",
     "take_over",
     "time_is_spent",
@@ -60,6 +63,15 @@ def alive_count() -> int: ...
 def clear() -> None: ...
 def end(finalizer: object) -> bool: ...
 def parts(finalizer: object) -> _Parts | None: ...
+
+# What `check_captures` and `check` are made of.
+def callback_of(
+    finalizer: object, /
+) -> tuple[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None: ...
+def names_of(finalizer: object, /) -> tuple[str, str, str | None] | None: ...
+def set_capture_search(
+    search: Callable[[object, object, tuple[Any, ...], dict[str, Any]], str | None] | None, /
+) -> None: ...
 
 # What `lastly.report` offers.
 @final

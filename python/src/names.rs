@@ -51,7 +51,7 @@ pub(crate) fn of_type(kind: &Bound<'_, PyType>) -> String {
     }
 }
 
-fn of_function(function: &Bound<'_, PyAny>) -> String {
+pub(crate) fn of_function(function: &Bound<'_, PyAny>) -> String {
     of_callable(function, DEPTH).unwrap_or_else(|| of_type(&function.get_type()))
 }
 
