@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 LIMIT = 5_000_000
 """How many references are followed by a check."""
 
-MOST = 300
+MOST = 100
 """How many to find that an object is owned by its own callback, where another's was found to."""
 
 DONE = sys.maxsize
 
-LINKS = 4
+LINKS = 3
 """How many finalizers are told of that keep one another's objects alive."""
 
 
@@ -180,7 +180,7 @@ class _Reasons:
             path, before = self._step(owner)
             text += f", whose object is {path}"
             if before is owner:
-                return f"{text} of its own"
+                return f"{text} of itself"
             owner = before
         return text if told == [callback] else f"{text} of this finalizer"
 

@@ -85,7 +85,7 @@ class Owned:
         if self._left <= 0 or (count is not None and count(owner) > self._left):
             self.is_cut = True
             return []
-        values = look(owner)
+        values: list[Any] = look(owner)
         if not values:
             return values
         self._left -= len(values)
