@@ -90,10 +90,11 @@ class Paths:
     __slots__ = ("_places",)
 
     def __init__(self) -> None:
-        self._places: dict[int, dict[int, Any]] = {}
+        # With the container, to hold it.
+        self._places: dict[int, tuple[object, dict[int, Any]]] = {}
 
     def path(self, way: list[Any]) -> str:
-        """The way in words. What is on it stays alive as long as this."""
+        """The way in words."""
         path = Path("" if type(way[0]) is Callback else "…")
         at = 0
         while at < len(way) - 1:
@@ -163,11 +164,11 @@ class Paths:
 
     def _place(self, container: Any, value: object) -> Any:
         """The index of an item, or its key; or NOWHERE."""
-        places = self._places.get(id(container))
+        _, places = self._places.get(id(container), (None, None))
         if places is None:
             places = {id(each): place for place, each in _contents(container)}
             if len(places) > FEW:
-                self._places[id(container)] = places
+                self._places[id(container)] = container, places
         return places.get(id(value), NOWHERE)
 
 

@@ -9,9 +9,11 @@ import sys
 import types
 import warnings
 import weakref
+from abc import ABCMeta
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from typing import Any, Callable
 
@@ -34,10 +36,10 @@ class Thing:
 
 
 class Slotted:
-    __slots__ = ("__private", "after", "before")
+    __slots__ = ("EMPTY", "__private", "empty")
 
     def __init__(self, value: object) -> None:
-        self.__private = value  # and the others stay empty
+        self.__private = value
 
 
 class Listed(list):  # type: ignore[type-arg]
@@ -244,9 +246,17 @@ def registry_of(thing: Thing) -> type:
     return Registered
 
 
-def module_with(thing: Thing) -> types.ModuleType:
-    module = types.ModuleType("module")
-    module.thing = thing  # type: ignore[attr-defined]
+def abstract_registry_of(thing: Thing) -> type:
+    return ABCMeta("Registered", (), {"instances": [thing]})
+
+
+class Module(types.ModuleType):
+    """A module of a class of its own."""
+
+
+def module_with(thing: Thing, kind: type[types.ModuleType] = types.ModuleType) -> object:
+    module = kind("module")
+    module.__dict__["thing"] = thing
     return module
 
 
@@ -280,7 +290,9 @@ SILENT: dict[str, Callable[[Thing], object]] = {
     "a weak proxy": weakref.proxy,
     "a class with a registry": registry_of,
     "an instance of such a class": lambda thing: registry_of(thing)(),
+    "a class with a metaclass and a registry": abstract_registry_of,
     "a module": module_with,
+    "a module of a class of its own": lambda thing: module_with(thing, Module),
     "a function that knows it as a global variable": lambda thing: GLOBAL.append(thing) or work,
     "containers in a ring": lambda thing: ring(),
     "a cell that is empty": lambda thing: with_empty_cell(),
@@ -359,6 +371,29 @@ def test_no_code_of_the_objects_runs(base: type) -> None:
     assert [each.path for each in captures_of(f)] == [f"args[0][0]{way}"]
     assert ASKED == []
     f.detach()
+
+
+class Refusing(finalize):
+    """A finalizer that tells nothing of itself."""
+
+    alive = property(refusing("alive"))  # type: ignore[assignment]
+    peek = refusing("peek")
+    __repr__ = refusing("repr of the finalizer")
+    __eq__ = refusing("eq of the finalizer")
+    __hash__ = refusing("hash of the finalizer")
+
+
+def test_no_code_of_the_finalizers_runs() -> None:
+    one, other = Thing(), Thing()
+    f, g = Refusing(one, work, [other]), Refusing(other, work, x=one)
+    ASKED.clear()
+    assert [each.path.partition(" of <")[0] for each in captures_of(f, g)] == [
+        "kwargs['x']",
+        "args[0][0]",
+    ]
+    assert ASKED == []
+    f.detach()
+    g.detach()
 
 
 def test_of_what_hides_its_attributes_the_type_is_named() -> None:
@@ -497,6 +532,22 @@ def test_an_interruption_of_the_search_goes_on() -> None:
     assert len(finalize._registry) == before
 
 
+def test_nothing_is_searched_while_the_interpreter_is_taken_down() -> None:
+    program = """
+        import os, lastly
+        class Thing: pass
+        lastly.finalize(Thing(), list)  # the first imports something
+        class Late:
+            finalize, thing, Thing, write = lastly.finalize, Thing(), Thing, os.write
+            def __del__(self):
+                self.finalize(self.thing, self.write, [self.thing])
+                self.write(1, b"late")
+        late = Late()
+    """
+    ended = run("-c", dedent(program))
+    assert (ended.said, ended.complaints) == (["late"], ""), ended
+
+
 # The switch.
 
 PROGRAM = """
@@ -629,6 +680,47 @@ def test_a_cycle_of_objects_alone_is_none() -> None:
     g = finalize(Thing(x=ring), work, [[ring]])
     assert captures_of(f, g) == []
     f.detach()
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_random_graphs_against_a_rule_that_knows_nothing_of_them(seed: int) -> None:
+    random = Random(seed)
+    nodes = [Thing(owned=[]) for _ in range(random.randint(2, 12))]
+    for _ in range(random.randint(0, 12)):
+        random.choice(nodes).__dict__["owned"].append(random.choice(nodes))
+    watched = random.choices(nodes, k=random.randint(1, 8))
+    callbacks = [random.choices(nodes, k=random.randint(0, 2)) for _ in watched]
+    lastly.check_captures(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        finalizers = [finalize(thing, work, *owned) for thing, owned in zip(watched, callbacks)]
+
+    def owned_by(callback: list[Thing]) -> set[int]:
+        met, todo = set(), list(callback)
+        while todo:
+            thing = todo.pop()
+            if id(thing) not in met:
+                met.add(id(thing))
+                todo += thing.__dict__["owned"]
+        return met
+
+    # Those whose object one of the others owns, until none falls out.
+    immortal = list(range(len(watched)))
+    while True:
+        owned = {each for at in immortal for each in owned_by(callbacks[at])}
+        left = [at for at in immortal if id(watched[at]) in owned]
+        if left == immortal:
+            break
+        immortal = left
+    found = captures_of(*finalizers)
+    assert [each.finalizer for each in found] == [finalizers[at] for at in immortal]
+    for capture, at in zip(found, immortal):
+        its_own = id(watched[at]) in owned_by(callbacks[at])
+        assert (" of <" not in capture.path) == its_own
+        if its_own:
+            assert eval(capture.path, {"args": callbacks[at]}) is watched[at]
+    for each in finalizers:
+        each.detach()
 
 
 # While other things happen.
