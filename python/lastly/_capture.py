@@ -16,16 +16,17 @@ MOST = 5_000
 
 
 def check_captures(on: bool = True) -> None:
-    """Has every new finalizer's callback searched for the finalizer's object, however long the way.
+    """Has the callback of every new finalizer searched for its object, however long the way.
 
     The search follows all that the callback owns: containers, attributes and slots, closures and
     defaults, partials, methods, generators, whatever the collector knows; but not modules, classes
     and the global variables of functions. If it meets the object it draws a `SelfReferenceWarning`
-    that tells the way: "the object cannot die as long as args[0].pool._conns[3] is that object". It
-    gives up in silence after 5,000 references, a millisecond or two; `lastly.check()` goes on.
+    that tells the way: "the object cannot die as long as args[0].pool._conns[3] is that object".
+    After 5,000 references, which take some milliseconds, it gives up in silence; `lastly.check()`
+    goes on.
 
     `python -X dev` turns this on, and so does LASTLY_CHECK=1 in the environment. It is for
-    development: creating a finalizer takes some microseconds then, not some hundred nanoseconds.
+    development: creating a finalizer takes ten microseconds then, not some hundred nanoseconds.
     """
     _native.set_capture_search(search if on else None)
 
