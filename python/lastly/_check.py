@@ -170,7 +170,7 @@ class _Reasons:
         told = [callback]
         while owner is not callback:
             if owner is None:
-                return f"{text} of what another callback owns"
+                return f"{text} of what a callback owns"
             text += f" of {finalize.__repr__(owner.finalizer)}"
             if any(each is owner for each in told):
                 return text

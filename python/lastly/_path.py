@@ -19,6 +19,7 @@ from types import (
     FunctionType,
     GeneratorType,
     GetSetDescriptorType,
+    MappingProxyType,
     MemberDescriptorType,
 )
 
@@ -26,7 +27,7 @@ from lastly._owned import Callback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 LONGEST_KEY = 60
@@ -179,12 +180,22 @@ def _contents(container: Any) -> Iterable[tuple[Any, object]]:
         return _items(container)[::-1]
     for base in (list, tuple, deque):
         if issubclass(kind, base):
-            return [*enumerate(list(base.__iter__(container)))][::-1]
+            return [*enumerate(_listed(base.__iter__, container))][::-1]
     return ()
 
 
 def _items(mapping: Any) -> list[tuple[Any, Any]]:
-    return list(dict.items(mapping))
+    return _listed(dict.items, mapping)
+
+
+def _listed(iterate: Callable[[Any], Iterable[Any]], container: object) -> list[Any]:
+    """What is in a container. Making a list may have the collector run, and that any code."""
+    for _ in range(3):
+        try:
+            return list(iterate(container))
+        except RuntimeError:
+            pass  # it has changed meanwhile
+    return []
 
 
 def _bracketed(before: str, place: Any) -> str | None:
@@ -215,7 +226,7 @@ def _namespace(owner: object) -> dict[Any, Any] | None:
 
 
 def _definitions_of(kind: type) -> list[tuple[str, Any]]:
-    definitions = list(_definitions(kind).items())
+    definitions = _listed(MappingProxyType.items, _definitions(kind))
     return [(name, each) for name, each in definitions if type(name) is str]
 
 

@@ -54,9 +54,7 @@ def test_a_check_goes_further() -> None:
     thing = Thing()
     f = finalize(thing, work, nested(thing, 100_000))
     g = finalize(Thing(), work, nested(thing, 100_000))
-    assert [each.path for each in captures_of(f, g)] == [
-        f"…{'[0]' * 8} of what another callback owns"
-    ]
+    assert [each.path for each in captures_of(f, g)] == [f"…{'[0]' * 8} of what a callback owns"]
     assert lastly.check().complete
     f.detach()
     g.detach()
