@@ -24,8 +24,9 @@ Limitations:
 - Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A daemon
   thread is cut off wherever it is when the program ends: what it is running is reported.
 - A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
-  a `SelfReferenceWarning`; one that reaches its object on a longer way does not. Where warnings
-  are errors it is raised, and nothing is registered.
+  a `SelfReferenceWarning`; one that reaches its object on a longer way does under `-X dev` only, or
+  with `check_captures()`. Where warnings are errors it is raised, and nothing is registered.
+  `check()` finds them at any time, and those that keep one another's objects alive.
 - A callback runs in the thread that drops the object, between any two of its instructions: it
   should not wait for a lock that this thread may hold.
 - In which order the objects of one collected cycle die is not defined.
@@ -35,6 +36,9 @@ Limitations:
   when `sys.exit` unwinds, is cleaned up there. Libraries that fork by themselves and end by
   `os._exit` run none.
 """
+
+import os
+import sys
 
 # The native part needs these two later. Imported then, they could be half imported by one thread
 # when another forks, and the child would wait for them for ever.
@@ -49,12 +53,16 @@ if TYPE_CHECKING:
     from lastly import exit as exit
     from lastly import report as report
     from lastly._live import live
+    from lastly._capture import check_captures
+    from lastly._check import check
     from lastly._signals import install_signals
 
 __all__ = [
     "Cleaner",
     "Pressure",
     "SelfReferenceWarning",
+    "check",
+    "check_captures",
     "exit",
     "finalize",
     "install",
@@ -75,6 +83,10 @@ def __getattr__(name: str) -> object:
         from lastly._signals import install_signals as found
     elif name == "live":
         from lastly._live import live as found
+    elif name == "check_captures":
+        from lastly._capture import check_captures as found
+    elif name == "check":
+        from lastly._check import check as found
     elif name in ("exit", "report"):
         __import__(f"{__name__}.{name}")
         return globals()[name]
@@ -82,3 +94,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found
     return found
+
+
+# Now, for the reason that `_exit` is imported at once.
+if sys.flags.dev_mode or os.environ.get("LASTLY_CHECK") == "1":
+    from lastly._capture import check_captures
+
+    check_captures()

@@ -21,6 +21,7 @@ __all__ = [
     "alive_count",
     "before_fork",
     "begin_to_watch",
+    "callback_of",
     "check_signal",
     "clear",
     "details",
@@ -31,11 +32,13 @@ __all__ = [
     "is_recording",
     "look",
     "name",
+    "names_of",
     "parts",
     "paused",
     "record_sites",
     "reset_hook",
     "set_budget",
+    "set_capture_search",
     "set_hook",
     "table",
     "take_over",
@@ -128,6 +131,15 @@ def look() -> list[_Look]: ...
 def name(of: object) -> str: ...
 def table(rows: list[tuple[str | None, str, str | None, float | None]]) -> str: ...
 def totals() -> tuple[_Counts, list[_Slow], list[_Cleaner], str]: ...
+
+# What `check_captures` and `check` are made of.
+def callback_of(
+    finalizer: object, /
+) -> tuple[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None: ...
+def names_of(finalizer: object, /) -> tuple[str, str, str | None] | None: ...
+def set_capture_search(
+    search: Callable[[object, object, tuple[Any, ...], dict[str, Any]], str | None] | None, /
+) -> None: ...
 
 # What `lastly.report` offers.
 @final

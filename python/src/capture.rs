@@ -6,11 +6,17 @@
 //!
 //! Every finalizer that is created is looked at, so this compares pointers and types, and writes
 //! nothing down unless it finds the object.
+//!
+//! In development all that the callback owns is searched as well, by a function of Python's
+//! (`lastly/_capture.py`), and `lastly.check()` searches what all callbacks own.
 
 use std::cell::Cell;
 use std::ffi::CString;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyResourceWarning;
+use pyo3::exceptions::{PyException, PyResourceWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -18,6 +24,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::attach::attached;
 use crate::callback::{BoundCallback, Keywords};
+use crate::{class, exit, finalizer, names, report};
 
 pyo3::create_exception!(
     lastly,
@@ -37,8 +44,90 @@ pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> 
     let search = Search { object, carriers: Carriers::get(object.py())?, left: Cell::new(MOST) };
     match search.callback(callback)? {
         Some(steps) => attached(object.py(), || warn(object, callback, &path(&steps))),
+        // Relaxed: changed and read by threads that are attached to the interpreter.
+        None if IS_DEEP.load(Relaxed) => attached(object.py(), || check_deeply(object, callback)),
         None => Ok(()),
     }
+}
+
+/// The function that searches all that a callback owns. Under the lock nothing is called that might
+/// let another thread in.
+static DEEP_SEARCH: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+/// Whether there is one.
+static IS_DEEP: AtomicBool = AtomicBool::new(false);
+
+fn deep_search() -> MutexGuard<'static, Option<Py<PyAny>>> {
+    DEEP_SEARCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has this function search the callbacks of new finalizers from now on; or none. It is given the
+/// object, the function, its arguments and keyword arguments, and returns the way to the object in
+/// words, or None.
+#[pyfunction]
+#[pyo3(signature = (search, /))]
+pub(crate) fn set_capture_search(search: Option<Bound<'_, PyAny>>) {
+    // Relaxed, as above.
+    IS_DEEP.store(search.is_some(), Relaxed);
+    let before = std::mem::replace(&mut *deep_search(), search.map(Bound::unbind));
+    // Not under the lock: this may run any code.
+    drop(before);
+}
+
+/// Warns if the search finds the object. That the search fails is no reason not to create the
+/// finalizer; but what interrupts the program, Ctrl-C above all, interrupts this, too.
+#[cold]
+fn check_deeply(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
+    let py = object.py();
+    match search_deeply(object, callback) {
+        Ok(Some(path)) => warn_of_way(object, callback, &path),
+        Ok(None) => Ok(()),
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            error.write_unraisable(py, None);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn search_deeply(
+    object: &Bound<'_, PyAny>,
+    callback: &BoundCallback<'_>,
+) -> PyResult<Option<String>> {
+    let py = object.py();
+    let search = deep_search().as_ref().map(|search| search.clone_ref(py));
+    // While the interpreter is taken down, what the search needs may be gone.
+    let Some(search) = search.filter(|_| !exit::is_over()) else { return Ok(None) };
+    let [function, arguments, keywords] = callback.clone().with_dict()?.into_parts()?;
+    let way = search.bind(py).call1((object, function, arguments, keywords))?;
+    way.extract()
+}
+
+/// Object, function, arguments and keyword arguments of a finalizer, as `peek` gives them; but how
+/// it keeps them is left as it is.
+#[pyfunction]
+#[pyo3(signature = (finalizer, /))]
+pub(crate) fn callback_of<'py>(
+    finalizer: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let Some(finalizer) = class::instance(finalizer)? else { return Ok(None) };
+    let Some(content) = finalizer.kept() else { return Ok(None) };
+    let Some(object) = content.object() else { return Ok(None) };
+    finalizer::as_tuple(object, content.callback).map(Some)
+}
+
+/// The names of a finalizer's object and function, and where it was created, as reports have them;
+/// `None` if it is dead.
+#[pyfunction]
+#[pyo3(signature = (finalizer, /))]
+pub(crate) fn names_of(
+    finalizer: &Bound<'_, PyAny>,
+) -> PyResult<Option<(String, String, Option<String>)>> {
+    let Some(instance) = class::instance(finalizer)? else { return Ok(None) };
+    let Some(content) = instance.kept() else { return Ok(None) };
+    let node = report::node_of(finalizer);
+    let of = names::describe(node, &content.callback.function, &content.weakref);
+    let created = of.created.map(|created| created.to_string());
+    Ok(Some((of.object.to_string(), of.function.to_string(), created)))
 }
 
 /// The types of callables that carry other objects, but for functions.
@@ -303,6 +392,26 @@ fn warn(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>, path: &str) -> 
          alive: {path} is that object. Give it a function or a static method, and as arguments \
          what it needs of the object, not the object"
     );
+    raise_warning(py, &message)
+}
+
+/// The same for an object that is further off.
+fn warn_of_way(
+    object: &Bound<'_, PyAny>,
+    callback: &BoundCallback<'_>,
+    path: &str,
+) -> PyResult<()> {
+    let kind = names::of_type(&object.get_type());
+    let function = names::of_function(&callback.function);
+    let message = format!(
+        "this finalizer of {kind} keeps its object alive by its callback {function}: the object \
+         cannot die as long as {path} is that object. Give it as arguments what it needs of the \
+         object, and nothing that leads to the object"
+    );
+    raise_warning(object.py(), &message)
+}
+
+fn raise_warning(py: Python<'_>, message: &str) -> PyResult<()> {
     // A name may hold anything.
     let message = CString::new(message.replace('\0', "\\0"))?;
     PyErr::warn(py, &py.get_type::<SelfReferenceWarning>(), &message, 1)

@@ -214,7 +214,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
     /// What it holds, with a dictionary of the keyword arguments: the one that a later call will
     /// pass on.
     pub(crate) fn content(&self) -> PyResult<Option<BoundContent<'py>>> {
-        let Some(content) = self.look(|kept, py| kept.bind(py)) else { return Ok(None) };
+        let Some(content) = self.kept() else { return Ok(None) };
         let Keywords::Names(_) = content.callback.keywords() else { return Ok(Some(content)) };
         // Not while looking: this may run any code, which must find the finalizer as it is.
         let mut with_dict = content.clone();
@@ -233,6 +233,11 @@ impl<'a, 'py> Finalizer<'a, 'py> {
             }
             None => Ok(Some(with_dict)),
         }
+    }
+
+    /// What it holds, as it is kept.
+    pub(crate) fn kept(&self) -> Option<BoundContent<'py>> {
+        self.look(|kept, py| kept.bind(py))
     }
 
     /// Hands what it holds to `look`, which calls nothing that might run other code.
@@ -312,7 +317,7 @@ pub(crate) fn take<'py>(py: Python<'py>, claim: Claim<'_, PythonDoor>) -> BoundC
 }
 
 /// The four parts, as Python programs get them.
-fn as_tuple<'py>(
+pub(crate) fn as_tuple<'py>(
     object: Bound<'py, PyAny>,
     callback: BoundCallback<'py>,
 ) -> PyResult<Bound<'py, PyTuple>> {

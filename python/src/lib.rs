@@ -55,6 +55,8 @@ mod _native {
     #[pymodule_export]
     use crate::budget::{set_budget, time_is_spent};
     #[pymodule_export]
+    use crate::capture::{callback_of, names_of, set_capture_search};
+    #[pymodule_export]
     use crate::cleaner::Cleaner;
     #[pymodule_export]
     use crate::live::{

@@ -122,6 +122,18 @@ assert_type(install(), None)
 assert_type(uninstall(), None)
 warning: type[ResourceWarning] = SelfReferenceWarning
 
+lastly.check_captures()
+lastly.check_captures(False)
+found = lastly.check()
+assert_type(found.complete, bool)
+for capture in lastly.check(limit=1_000):
+    assert_type(capture.path, str)
+    assert_type(capture.object, str)
+    assert_type(capture.function, str)
+    assert_type(capture.created, Optional[str])
+    assert_type(capture.finalizer.alive, bool)
+    assert_type(str(capture), str)
+
 assert_type(install_signals(), tuple[signal.Signals, ...])
 assert_type(install_signals([signal.SIGTERM, 1]), tuple[signal.Signals, ...])
 
