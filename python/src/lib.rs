@@ -53,7 +53,7 @@ mod _native {
     #[pymodule_export]
     use crate::live::{alive, alive_count, clear, details, end, parts};
     #[pymodule_export]
-    use crate::report::{Report, reset_hook, set_hook};
+    use crate::report::{Report, listen, reset_hook, set_hook};
     #[pymodule_export]
     use crate::signals::{
         after_fork_in_child, after_fork_in_parent, before_fork, begin_to_watch, check_signal,
