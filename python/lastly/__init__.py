@@ -33,6 +33,9 @@ Limitations:
   do, and this is the child that it forked last. An object that dies in a child, as its locals do
   when `sys.exit` unwinds, is cleaned up there. Libraries that fork by themselves and end by
   `os._exit` run none.
+
+(PYTEST_DONT_REWRITE: what pytest need not do with its plugins, and complains that it cannot where
+lastly was imported before.)
 """
 
 # The native part needs `_exit` later. Imported then, it could be half imported by one thread when

@@ -62,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"lastly = {mode}: it can be {', '.join(MODES)}")
     if mode == "off":
         return
-    if pytest.version_tuple < (8,):
-        raise pytest.UsageError(f"--lastly={mode} needs pytest 8 or newer")
+    if pytest.version_tuple < (8, 2):
+        raise pytest.UsageError(f"lastly = {mode} needs pytest 8.2 or newer")
     from lastly._findings import Observer, Summary
 
     root = str(config.rootpath)
