@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from lastly.report import Report
 
     Finalizer = finalize[..., Any, Any]
-    # A kind, and the words.
-    Finding = tuple[str, str]
+    # The test that it is told of, the kind, the words.
+    Finding = tuple[str, str, str]
 
 KINDS = ("alive", "failed", "captured")
 
@@ -102,10 +102,14 @@ class Run:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.before = newest()
+        # What it makes is newer than the first and, if it is left, not newer than the last.
+        self.before = self.last = newest()
         self.has_raised = False
         self.allowed: frozenset[str] = frozenset(KINDS)
         self.findings: list[Finding] = []
+
+    def own_findings(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding[0] == self.name]
 
 
 class Observer:
@@ -119,9 +123,9 @@ class Observer:
         self._fixtures: dict[int, Fixture] = {}
         # The places of those whose fixture is being torn down.
         self._ended: set[int] = set()
-        # Of tests that have left something: between which places.
-        self._left_by: list[tuple[int, int, str]] = []
-        self._heard: list[tuple[int | None, str]] = []
+        # The tests that have left something.
+        self._earlier: list[Run] = []
+        self._heard: list[tuple[int, str]] = []
         record_sites()
         self._before = listen(self._hear)
 
@@ -130,7 +134,8 @@ class Observer:
 
     def _hear(self, report: Report) -> None:
         # Words only: an exception would keep its frames, and they what a test has left.
-        self._heard.append((report.index, str(report)))
+        if report.index is not None:
+            self._heard.append((report.index, str(report).replace("lastly: ", "", 1)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -172,8 +177,9 @@ class Observer:
             self._look(run, item)
             raise
         self._look(run, item)
-        if self._is_strict and run.findings:
-            pytest.fail("\n".join(lines(run.findings)), pytrace=False)
+        findings = run.own_findings()
+        if self._is_strict and findings:
+            pytest.fail("\n".join(lines(findings)), pytrace=False)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -187,7 +193,8 @@ class Observer:
         if call.excinfo is not None:
             run.has_raised = True
         if call.when == "teardown":
-            report.lastly = run.findings  # type: ignore[attr-defined]  # a report takes anything
+            if run.findings:
+                report.lastly = run.findings  # type: ignore[attr-defined]  # takes anything
             self._run = None
         return report
 
@@ -200,23 +207,24 @@ class Observer:
             gc.collect()
             left = self._left(run)
         if left:
-            self._left_by.append((run.before, newest(), run.name))
+            run.last = newest()
+            self._earlier.append(run)
         captured = captured_among(finalizer for _, finalizer in left)
         for index, finalizer in left:
             fixture = self._fixtures.get(index)
             words = captured.get(id(finalizer))
             if words is not None:
-                self._find(run, "captured", words, fixture)
+                self._find(run, "captured", words, fixture, run)
             elif not run.has_raised and (not fixture or fixture.definition.scope != "session"):
                 words = words_of(finalizer)
                 if words is not None:
-                    self._find(run, "alive", words, fixture)
+                    self._find(run, "alive", words, fixture, run)
+        for index, words in self._heard:
+            self._find(self._run_of(index, run), "failed", words, self._fixtures.get(index), run)
+        self._heard.clear()
         for index in self._ended:
             del self._fixtures[index]
         self._ended.clear()
-        for place, words in self._heard:
-            self._find(run, "failed", words.replace("lastly: ", "", 1) + self._origin(place, run))
-        self._heard.clear()
 
     def _left(self, run: Run) -> list[tuple[int, Finalizer]]:
         first = min([run.before, *(index - 1 for index in self._ended)])
@@ -226,21 +234,23 @@ class Observer:
             if index in self._ended or (index > run.before and index not in self._fixtures)
         ]
 
-    def _origin(self, index: int | None, run: Run) -> str:
-        """Whose it was, if it was left by an earlier test."""
-        if index is not None and index <= run.before:
-            for before, last, name in self._left_by:
-                if before < index <= last:
-                    return f"\n    left by {name}"
-        return ""
+    def _run_of(self, index: int, run: Run) -> Run:
+        """The test that has made it: this one, unless an earlier one has left it."""
+        if index <= run.before and index not in self._fixtures:
+            for earlier in self._earlier:
+                if earlier.before < index <= earlier.last:
+                    return earlier
+        return run
 
-    def _find(self, run: Run, kind: str, words: str, fixture: Fixture | None = None) -> None:
-        if kind in (fixture or run).allowed:
+    def _find(self, of: Run, kind: str, words: str, fixture: Fixture | None, during: Run) -> None:
+        if kind in (fixture or of).allowed:
             return
         if fixture is not None:
-            of = fixture.definition
-            words += f"\n    made by the fixture {of.argname!r} of the {of.scope}"
-        run.findings.append((kind, words.replace(self._root, "")))
+            definition = fixture.definition
+            words += f"\n    made by the fixture {definition.argname!r} of the {definition.scope}"
+        if of is not during:
+            words += f"\n    while {during.name} ran"
+        during.findings.append((of.name, kind, words.replace(self._root, "")))
 
 
 class Summary:
@@ -250,14 +260,13 @@ class Summary:
         self._findings: dict[str, list[Finding]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        findings = getattr(report, "lastly", None)
-        if findings:
-            self._findings.setdefault(report.nodeid, []).extend(map(tuple, findings))
+        for finding in getattr(report, "lastly", ()):
+            self._findings.setdefault(finding[0], []).append(tuple(finding))
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         if not self._findings:
             return
-        terminalreporter.section("finalizers")
+        terminalreporter.write_sep("=", "finalizers")
         tests = list(self._findings.items())
         shown = len(tests) if terminalreporter.verbosity > 0 else MOST_TESTS
         for name, findings in tests[:shown]:
@@ -321,7 +330,7 @@ def lines(findings: list[Finding]) -> list[str]:
     for finding in findings:
         times[finding] = times.get(finding, 0) + 1
     found = []
-    for (kind, words), count in list(times.items())[:MOST_FINDINGS]:
+    for (_, kind, words), count in list(times.items())[:MOST_FINDINGS]:
         first, *rest = words.split("\n")
         found.append(f"{kind}: {first}" + (f" ({count} times)" if count > 1 else ""))
         found += rest
