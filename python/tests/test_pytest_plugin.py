@@ -328,10 +328,14 @@ def test_what_ran_between_tests(tmp_path: Path) -> None:
         test_it.leave()
         test_it.make(test_it.fail)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(item):
-        if item.name == "test_never_set_up":
-            pytest.skip()
+    class Skips:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_setup(self, item):
+            if item.name == "test_never_set_up":
+                pytest.skip()
+
+    def pytest_sessionstart(session):
+        session.config.pluginmanager.register(Skips())
     """
     program = """
     make(fail)
