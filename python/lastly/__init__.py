@@ -35,6 +35,9 @@ Limitations:
   do, and this is the child that it forked last. An object that dies in a child, as its locals do
   when `sys.exit` unwinds, is cleaned up there. Libraries that fork by themselves and end by
   `os._exit` run none.
+
+(PYTEST_DONT_REWRITE: what pytest need not do with its plugins, and complains that it cannot where
+lastly was imported before.)
 """
 
 import os
@@ -52,9 +55,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastly import exit as exit
     from lastly import report as report
-    from lastly._live import live
     from lastly._capture import check_captures
     from lastly._check import check
+    from lastly._live import live
     from lastly._signals import install_signals
 
 __all__ = [

@@ -219,7 +219,7 @@ fn failed(
         // At once: the drain's own clock may be a moment behind that of who interrupts.
         return REGISTRY.cut(cause);
     }
-    if let Some(untold) = report::failure(error, cause, of, begun) {
+    if let Some(untold) = report::failure(finalizer, error, cause, of, begun) {
         untold.write_unraisable(py, Some(finalizer));
     }
 }

@@ -170,7 +170,8 @@ impl<'a, 'py> Finalizer<'a, 'py> {
                 budget::interrupt_again();
                 return Ok(None);
             }
-            report::failure(error, Cause::ObjectDied, &of, since).map_or(Ok(None), Err)
+            let untold = report::failure(&self.0, error, Cause::ObjectDied, &of, since);
+            untold.map_or(Ok(None), Err)
         })
     }
 

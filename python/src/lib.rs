@@ -67,7 +67,7 @@ mod _native {
     #[pymodule_export]
     use crate::pressure::Pressure;
     #[pymodule_export]
-    use crate::report::{Report, reset_hook, set_hook};
+    use crate::report::{Report, listen, reset_hook, set_hook};
     #[pymodule_export]
     use crate::signals::{
         after_fork_in_child, after_fork_in_parent, before_fork, begin_to_watch, check_signal,

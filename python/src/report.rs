@@ -25,8 +25,13 @@ use crate::names::{self, UNKNOWN};
 use crate::object::BoundContent;
 use crate::running;
 
+/// What is called with reports: Python's, or nothing.
+type Listener = Mutex<Option<Py<PyAny>>>;
+
 /// The program's hook. Under the lock nothing is called that might let another thread in.
-static HOOK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+static HOOK: Listener = Mutex::new(None);
+/// Who is told besides; the same holds.
+static LISTENER: Listener = Mutex::new(None);
 /// Who wants to know how long callbacks take that are not the drain's: [`FOR_HOOK`], [`FOR_RECORD`].
 static MEASURES: AtomicU8 = AtomicU8::new(0);
 
@@ -57,6 +62,9 @@ pub(crate) struct Report {
     /// For how many seconds it ran, or has been running, where that was measured.
     #[pyo3(get)]
     duration: Option<f64>,
+    /// The finalizer's place in the order of creation, if its callback raised.
+    #[pyo3(get)]
+    index: Option<u64>,
     words: String,
 }
 
@@ -96,6 +104,7 @@ impl Report {
             problem,
             error: exception.map(|it| it.value(py).clone().into_any().unbind()),
             duration: report.duration.map(|duration| duration.as_secs_f64()),
+            index: exception.map(|it| it.index),
             words: report.to_string(),
         }
     }
@@ -105,13 +114,18 @@ impl Report {
 /// sys.unraisablehook, and the report as it would be by default.
 #[pyfunction]
 pub(crate) fn set_hook(hook: Bound<'_, PyAny>) -> PyResult<()> {
-    if !hook.is_callable() {
-        let kind = names::of_type(&hook.get_type());
-        let error = format!("a hook is called with each report; {kind} cannot be called");
-        return Err(PyTypeError::new_err(error));
-    }
+    require_callable(&hook)?;
     replace(Some(hook.unbind()));
     Ok(())
+}
+
+fn require_callable(hook: &Bound<'_, PyAny>) -> PyResult<()> {
+    if hook.is_callable() {
+        return Ok(());
+    }
+    let kind = names::of_type(&hook.get_type());
+    let error = format!("a hook is called with each report; {kind} cannot be called");
+    Err(PyTypeError::new_err(error))
 }
 
 /// Goes back to the default.
@@ -126,13 +140,22 @@ fn replace(hook: Option<Py<PyAny>>) {
         Some(_) => MEASURES.fetch_or(FOR_HOOK, Relaxed),
         None => MEASURES.fetch_and(!FOR_HOOK, Relaxed),
     };
-    let before = std::mem::replace(&mut *hook_lock(), hook);
+    let before = std::mem::replace(&mut *lock(&HOOK), hook);
     // Not under the lock: this may run any code.
     drop(before);
 }
 
-fn hook_lock() -> MutexGuard<'static, Option<Py<PyAny>>> {
-    HOOK.lock().unwrap_or_else(PoisonError::into_inner)
+/// Calls this with each report from now on, besides the hook or the default, and before it; None ends
+/// that. Gives back who was told before. What it raises is shown by sys.unraisablehook.
+#[pyfunction]
+pub(crate) fn listen(listener: Option<Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+    listener.as_ref().map(require_callable).transpose()?;
+    let listener = listener.map(Bound::unbind);
+    Ok(std::mem::replace(&mut *lock(&LISTENER), listener))
+}
+
+fn lock(listener: &'static Listener) -> MutexGuard<'static, Option<Py<PyAny>>> {
+    listener.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// This moment, if somebody wants to know how long callbacks take that are not the drain's.
@@ -166,6 +189,8 @@ pub(crate) fn ran(
 /// An exception, on its way through the engine.
 struct Exception {
     error: PyErr,
+    /// The place of its finalizer in the order of creation.
+    index: u64,
     /// Whether somebody has been told.
     is_told: Cell<bool>,
 }
@@ -187,15 +212,19 @@ impl Display for Exception {
 
 impl Raised for Exception {}
 
-/// Reports a failure. It is given back where nobody was told: then it is for the interpreter to show.
+/// Reports a failure of this finalizer's callback. It is given back where nobody was told: then it is
+/// for the interpreter to show.
 #[cold]
 pub(crate) fn failure(
+    finalizer: &Bound<'_, PyAny>,
     error: PyErr,
     cause: Cause,
     of: &Description,
     begun: Option<Moment>,
 ) -> Option<PyErr> {
-    let exception = Exception { error, is_told: Cell::new(false) };
+    // SAFETY: it was registered, or it would not have run; the reference is the hold.
+    let index = unsafe { REGISTRY.index(node_of(finalizer)) };
+    let exception = Exception { error, index, is_told: Cell::new(false) };
     REGISTRY.report(cause, of, Problem::Raised(&exception), begun);
     (!exception.is_told.get()).then_some(exception.error)
 }
@@ -233,13 +262,17 @@ fn tell(report: &lastly_core::Report<'_>, py: Python<'_>) {
             exception.is_told.set(told);
         }
     };
-    let hook = hook_lock().as_ref().map(|hook| hook.clone_ref(py));
-    if let Some(hook) = hook {
-        let report = Report::new(report, exception, py);
-        match hook.call1(py, (report,)) {
-            Ok(_) => return told(true),
-            Err(error) => error.write_unraisable(py, Some(hook.bind(py))),
-        }
+    let call = |listener: &'static Listener| {
+        let listener = lock(listener).as_ref().map(|listener| listener.clone_ref(py));
+        let Some(listener) = listener else { return false };
+        let called = listener.call1(py, (Report::new(report, exception, py),));
+        let Err(error) = called else { return true };
+        error.write_unraisable(py, Some(listener.bind(py)));
+        false
+    };
+    call(&LISTENER);
+    if call(&HOOK) {
+        return told(true);
     }
     match exception {
         None => print(report, py),

@@ -6,12 +6,16 @@ Each project gets an environment under `target`, with the newest release that th
 and its tests run there twice: alone, and with lastly. A case that passes alone and fails with
 lastly, and again when all is run once more, is a difference: it makes this fail. (Tests that start
 servers and processes fail now and then.) A package index must be there, as pip is set up.
+
+Of one project the tests run with the pytest plugin, too, in one process and in two. What it finds
+is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +31,8 @@ HOME = Path(__file__).resolve().parents[2] / "target/python/projects" / VERSION
 
 ALONE = ["-m", "pytest"]
 WITH_LASTLY = ["-m", "lastly", "run", *ALONE]
+WITH_PLUGIN = [*ALONE, "-p", "lastly.pytest_plugin", "--lastly-install", "--lastly=report"]
+IN_WORKERS = [*WITH_PLUGIN, "--numprocesses=2"]
 
 # Runs along with every suite: fails alone, passes with lastly, or the comparison is void.
 IN_PLACE = """
@@ -48,6 +54,7 @@ class Project(NamedTuple):
     within: str | None = None
     """The folder of the source release that has the tests, if they do not come installed."""
     settings: dict[str, str] = {}
+    ways: list[list[str]] = [WITH_LASTLY]
 
 
 PROJECTS = [
@@ -55,8 +62,12 @@ PROJECTS = [
     Project(
         "psygnal",
         ["tests", "--ignore=tests/test_bench.py"],
-        ["attrs", "msgspec", "numpy", "pydantic", "pytest-asyncio", "toolz", "wrapt"],
+        ["attrs", "msgspec", "numpy", "pydantic", "pytest-asyncio", "toolz", "wrapt"]
+        + ["pytest-xdist>=3.6,<4"],
         within=".",
+        # It makes cases of what is in sets: workers must find them in the same order.
+        settings={"PYTHONHASHSEED": "0"},
+        ways=[WITH_LASTLY, WITH_PLUGIN, IN_WORKERS],
     ),
     # Connecting to a signal makes a finalizer; not any more in later releases.
     Project(
@@ -103,19 +114,28 @@ def differs(project: Project) -> bool:
     print(f"{project.name}: ", end="", flush=True)
     folder = HOME / project.name
     tests = prepare(project, folder)
-    alone, _ = outcomes(project, folder, tests, ALONE)
-    with_lastly, log = outcomes(project, folder, tests, WITH_LASTLY)
-    lost = passed(alone) - passed(with_lastly)
+    alone = passed(outcomes(project, folder, tests, ALONE)[0])
+    print(f"{len(alone)} passed alone")
+    return sum([loses(project, folder, tests, how, alone) for how in project.ways]) > 0
+
+
+def loses(project: Project, folder: Path, tests: Path, how: list[str], alone: set[str]) -> bool:
+    """Tests a project in this way, and tells whether that fails what passes alone."""
+    found, log = outcomes(project, folder, tests, how)
+    print(f"  {len(passed(found))} passed by {' '.join(how[1:])}", flush=True)
+    print("".join(f"    {line}\n" for line in FINDING.findall(log)), end="")
+    lost = alone - passed(found)
     if lost:
-        print(f"{len(lost)} to be run again, ", end="", flush=True)
-        lost -= passed(outcomes(project, folder, tests, WITH_LASTLY)[0])
-    print(f"{len(passed(alone))} passed alone, {len(passed(with_lastly))} with lastly")
+        print(f"  {len(lost)} to be run again", flush=True)
+        lost -= passed(outcomes(project, folder, tests, how)[0])
     for case in sorted(lost):
-        print(f"  {case}: {with_lastly.get(case, 'did not run')} with lastly only")
-    if lost or not passed(alone):
+        print(f"  {case}: {found.get(case, 'did not run')} with lastly only")
+    if lost or not alone:
         print(log)
-        return True
-    return False
+    return bool(lost or not alone)
+
+
+FINDING = re.compile("^  ((?:alive|failed|captured): .*)$", re.MULTILINE)
 
 
 def passed(outcomes: dict[str, str]) -> set[str]:
@@ -187,7 +207,7 @@ def outcomes(
         found[f"{case.get('classname')}.{case.get('name')}"] = (unhappy or ["passed"])[0]
     (name,) = (name for name in found if name.endswith(".test_lastly_is_in_place"))
     in_place = found.pop(name)
-    assert in_place == ("passed" if how is WITH_LASTLY else "failure"), in_place
+    assert in_place == ("failure" if how is ALONE else "passed"), in_place
     return found, ended.stdout
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import lastly
 from endings import play, reports
+from lastly._native import listen
 from lastly.report import Report, record_sites, reset_hook, set_hook, to_logging
 
 UNFINISHED = "was not finished when the program ended"
@@ -72,6 +73,7 @@ def test_what_it_says(seen: list[Report]) -> None:
     assert report.error.args == ("no luck",)
     assert report.error.__traceback__ is not None
     assert report.duration is not None and report.duration >= 0
+    assert report.index is not None
     words = f"cleanup of an object (object died): {__name__}.fail raised ValueError: no luck"
     assert str(report) == f"lastly: {words}"
     assert words in repr(report)
@@ -393,6 +395,32 @@ def test_reports_in_a_cycle_are_collected() -> None:
     keep_in_a_frame()
     reset_hook()
     assert alive() == before
+
+
+# A listener
+
+
+def test_a_listener_is_told_besides(seen: list[Report], unraisable: list[Any]) -> None:
+    heard: list[Report] = []
+    assert listen(heard.append) is None
+    die(fail, 1)
+    reset_hook()
+    die(fail, 2)
+    assert listen(None) == heard.append
+    die(fail, 3)
+    assert [str(report.error) for report in heard] == ["1", "2"]
+    assert [str(report.error) for report in seen] == ["1"]
+    assert [str(shown.exc_value) for shown in unraisable] == ["2", "3"]
+
+
+def test_a_listener_that_fails(seen: list[Report], unraisable: list[Any]) -> None:
+    listen(fail)
+    die(fail)
+    listen(None)
+    assert [(shown.exc_type, shown.object) for shown in unraisable] == [(ValueError, fail)]
+    assert len(seen) == 1
+    with pytest.raises(TypeError, match="is called with each report; int cannot be called"):
+        listen(1)  # type: ignore[arg-type]
 
 
 # Where they were created

@@ -13,11 +13,17 @@ use crate::shell::{root, run, said};
 use crate::venv::Venv;
 
 /// What the tests need. A wide range: no pytest runs on all the CPythons that we support.
-const FOR_TESTS: &[&str] = &["pytest>=8,<10", "pytest-xdist>=3.6,<4", "psycopg[binary]>=3.1,<4"];
+const FOR_TESTS: &[&str] = &["pytest>=8.2,<10", "pytest-xdist>=3.6,<4", "psycopg[binary]>=3.1,<4"];
 
-/// What builds and checks. The formatter's range is narrow, as each minor version formats anew.
-const TOOLS: &[&str] =
-    &["maturin>=1.9,<2", "mypy>=1.18,<3", "pyright[nodejs]>=1.1.405,<2", "ruff>=0.17,<0.18"];
+/// What builds and checks. The formatter's range is narrow, as each minor version formats anew. The
+/// types of pytest are those of its plugin.
+const TOOLS: &[&str] = &[
+    "maturin>=1.9,<2",
+    "mypy>=1.18,<3",
+    "pyright[nodejs]>=1.1.405,<2",
+    "pytest>=8.2,<10",
+    "ruff>=0.17,<0.18",
+];
 
 /// Where there is Python to format.
 const SOURCES: [&str; 3] = ["python", "examples/python", "bench/python"];
