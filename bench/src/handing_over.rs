@@ -119,7 +119,7 @@ fn lastly_cleaner(n: u64) {
     black_box(&object);
 }
 
-type Callback = Box<dyn FnOnce() + Send>;
+type Callback = Box<dyn FnOnce() + Send + Sync>;
 
 /// What one writes without a library: no early call, no exit, nothing for what waits in the channel then.
 static CHANNEL: LazyLock<Sender<Callback>> = LazyLock::new(|| {

@@ -122,14 +122,13 @@ impl<'a> Trial<'a> {
         };
         let here = act.thread == thread;
         let was_paused = self.history.pauses.is_paused(process, act.thread, act.begin);
-        let wrong = match cause {
+        match cause {
             "turn" => {
                 (resource.keeper != Some(thread)).then(|| format!("on the thread of {thread}"))
             }
             "unpause" => (!here || !was_paused).then(|| "at the end of another pause".to_owned()),
             _ => (!here && cause != "call").then(|| "on another thread".to_owned()),
-        };
-        wrong
+        }
     }
 
     /// Not in a pause; nor on the thread that drops the object, if its cleaner takes it.
