@@ -73,7 +73,7 @@ def told_in(output: str) -> dict[str, list[str]]:
     for line in section[1].splitlines() if section else ():
         if not line.startswith(" "):
             lines = told.setdefault(line.replace("test_it.py::", ""), [])
-        elif "created at" not in line:
+        elif not line.strip().startswith("created at"):
             lines.append(line.strip())
     return told
 
