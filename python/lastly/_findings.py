@@ -20,13 +20,12 @@ from __future__ import annotations
 
 import gc
 import os
-import warnings
 from types import MethodType
 from typing import NamedTuple
 
 import pytest
 
-from lastly import SelfReferenceWarning, finalize
+from lastly import check, finalize
 from lastly._native import alive, details, listen, record_sites
 
 TYPE_CHECKING = False
@@ -49,6 +48,9 @@ MOST_TESTS = 50
 
 MOST_FINDINGS = 10
 """How many are told of one test."""
+
+MOST_REFERENCES = 1_000_000
+"""How many are followed, of a test that leaves something, to find out whether it can die."""
 
 
 def newest() -> int:
@@ -74,20 +76,10 @@ def alive_since(index: int) -> list[tuple[int, Finalizer]]:
 
 
 def captured_among(finalizers: Iterable[Finalizer]) -> dict[int, str]:
-    """Those whose callback owns their object, by `id`: why, in words."""
-    found = {}
-    for finalizer in finalizers:
-        parts = finalizer.peek()
-        if parts is None:
-            continue
-        thing, function, arguments, keywords = parts
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", SelfReferenceWarning)
-            try:
-                finalize(thing, function, *arguments, **keywords).detach()
-            except SelfReferenceWarning as warning:
-                found[id(finalizer)] = f"{warning}{site_of(finalizer)}"
-    return found
+    """Those whose object cannot die before exit, by `id`: why, in words."""
+    wanted = {id(finalizer) for finalizer in finalizers}
+    captures = check(limit=MOST_REFERENCES) if wanted else []
+    return {id(it.finalizer): str(it) for it in captures if id(it.finalizer) in wanted}
 
 
 class Fixture(NamedTuple):
