@@ -26,7 +26,8 @@ def check_captures(on: bool = True) -> None:
     goes on.
 
     `python -X dev` turns this on, and so does LASTLY_CHECK=1 in the environment. It is for
-    development: creating a finalizer takes ten microseconds then, not some hundred nanoseconds.
+    development: where the callback owns anything but names and numbers, creating a finalizer takes
+    ten microseconds and more then, not some hundred nanoseconds.
     """
     _native.set_capture_search(search if on else None)
 

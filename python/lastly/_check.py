@@ -78,8 +78,9 @@ def check(limit: int = LIMIT) -> Captures:
     It follows all that the callbacks of live finalizers own: containers, attributes and slots,
     closures and defaults, partials, methods, generators, whatever the collector knows; but not
     modules, classes and the global variables of functions. Each object is looked into once. After
-    `limit` references it gives up: then `complete` is False of the list that it returns, and what
-    is on the list is still true.
+    `limit` references, by default 5,000,000, which take some seconds and some hundred megabytes, it
+    gives up: then `complete` is False of the list that it returns. What is on the list is true all
+    the same.
 
         for capture in lastly.check():
             print(capture)

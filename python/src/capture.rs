@@ -45,7 +45,9 @@ pub(crate) fn check(object: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> 
     match search.callback(callback)? {
         Some(steps) => attached(object.py(), || warn(object, callback, &path(&steps))),
         // Relaxed: changed and read by threads that are attached to the interpreter.
-        None if IS_DEEP.load(Relaxed) => attached(object.py(), || check_deeply(object, callback)),
+        None if IS_DEEP.load(Relaxed) && !owns_nothing(callback) => {
+            attached(object.py(), || check_deeply(object, callback))
+        }
         None => Ok(()),
     }
 }
@@ -71,6 +73,62 @@ pub(crate) fn set_capture_search(search: Option<Bound<'_, PyAny>>) {
     let before = std::mem::replace(&mut *deep_search(), search.map(Bound::unbind));
     // Not under the lock: this may run any code.
     drop(before);
+}
+
+/// Whether there is nothing to search: a plain function with numbers and names, as callbacks should
+/// be. This spares most of them the search.
+#[cold]
+fn owns_nothing(callback: &BoundCallback<'_>) -> bool {
+    !matches!(callback.keywords(), Keywords::Dict(_))
+        && is_plain_function(&callback.function)
+        && callback.values().iter().all(|value| is_plain(value.as_ptr()))
+}
+
+/// Whether it holds nothing. Null does not.
+fn is_plain(value: *mut ffi::PyObject) -> bool {
+    if value.is_null() {
+        return true;
+    }
+    // SAFETY: an object.
+    let kind = unsafe { ffi::Py_TYPE(value) };
+    // SAFETY: attached.
+    value == unsafe { ffi::Py_None() }
+        || kind == &raw mut ffi::PyUnicode_Type
+        || kind == &raw mut ffi::PyLong_Type
+        || kind == &raw mut ffi::PyFloat_Type
+        || kind == &raw mut ffi::PyBool_Type
+        || kind == &raw mut ffi::PyBytes_Type
+}
+
+fn is_plain_function(function: &Bound<'_, PyAny>) -> bool {
+    let (pointer, kind) = (function.as_ptr(), function.get_type_ptr());
+    if kind == &raw mut ffi::PyFunction_Type {
+        // SAFETY: it is a function.
+        let parts = unsafe { &*pointer.cast::<ffi::PyFunctionObject>() };
+        #[cfg(Py_3_12)]
+        if !parts.func_typeparams.is_null() {
+            return false;
+        }
+        #[cfg(Py_3_14)]
+        if !parts.func_annotate.is_null() {
+            return false;
+        }
+        let owned =
+            [parts.func_closure, parts.func_defaults, parts.func_kwdefaults, parts.func_dict];
+        return owned.iter().all(|part| part.is_null())
+            && [parts.func_annotations, parts.func_doc, parts.func_module]
+                .iter()
+                .all(|part| is_plain(*part));
+    }
+    if kind == &raw mut ffi::PyCFunction_Type {
+        // SAFETY: it is a function of C's.
+        let parts = unsafe { &*pointer.cast::<ffi::PyCFunctionObject>() };
+        // SAFETY: an object, if it is not null.
+        let of_module = || unsafe { ffi::PyModule_CheckExact(parts.m_self) != 0 };
+        return (parts.m_self.is_null() || of_module()) && is_plain(parts.m_module);
+    }
+    // Classes are not looked into.
+    function.is_instance_of::<PyType>()
 }
 
 /// Warns if the search finds the object. That the search fails is no reason not to create the

@@ -174,6 +174,33 @@ def test_ways_from_the_function_and_from_keyword_arguments() -> None:
     assert ways(thing, work, 0, on_close=[thing]) == ["kwargs['on_close'][0]"]
 
 
+class Name(str):
+    """A name with attributes."""
+
+
+def test_what_owns_a_little_is_searched() -> None:
+    """Most callbacks are passed over, as they own nothing."""
+    thing = Thing()
+
+    def function() -> None: ...
+
+    assert warned(thing, function, 1, "a", None, a=2.5) == []
+    name = Name("name")
+    name.owner = thing  # type: ignore[attr-defined]
+    assert ways(thing, function, 1, name) == ["args[1].owner"]
+    assert ways(thing, function, a=name) == ["kwargs['a'].owner"]
+    assert ways(thing, print, *name, name) == ["args[4].owner"]
+    assert ways(thing, str, name) == ["args[0].owner"]
+    assert ways(thing, name.join) == ["func.__self__.owner"]
+    for attribute in ("__doc__", "__module__", "owner"):
+        before = getattr(function, attribute, None)
+        setattr(function, attribute, [thing])
+        assert len(warned(thing, function)) == 1
+        setattr(function, attribute, before)
+    function.__annotations__["return"] = thing
+    assert len(warned(thing, function)) == 1
+
+
 def test_a_coroutine_is_looked_into() -> None:
     thing = Thing()
     waiting = coroutine(thing)
