@@ -59,17 +59,15 @@ fn keep_busy(then: fn()) -> mpsc::Sender<()> {
     go
 }
 
-/// What the cleaner waits for goes with a finalizer that the drain runs last.
+/// What the cleaner waits for goes with a finalizer that the drain runs last, if this comes first.
 fn let_go_last(go: mpsc::Sender<()>) {
     std::mem::forget(defer(drop, go));
 }
 
 /// What waits is older than what does not, as it was created before that.
 fn backlog_and_exit() {
+    let_go_last(keep_busy(|| say("done on the cleaner's thread")));
     leak("oldest");
-    let go = keep_busy(|| say("done on the cleaner's thread"));
-    // Older than what waits, so let go of after it.
-    let_go_last(go);
     let object = Watched::new(1);
     CLEANER.finalize(&object, say, "dies last, is older");
     die("dies first, is newer");
@@ -197,8 +195,8 @@ fn backlog_and_panic() {
 
 fn backlog_and_signal() {
     lastly::signals::install().expect("signals can be taken over");
-    leak("oldest");
     let_go_last(keep_busy(|| say("done on the cleaner's thread")));
+    leak("oldest");
     die("older");
     die("newer");
     signals::raise(libc::SIGTERM);
