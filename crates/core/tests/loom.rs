@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use lastly_core::sync::{Moment, UnsafeCell};
-use lastly_core::{ByLock, Cause, Claim, Description, Door, Due, Node, Problem, Registry, Terms};
+use lastly_core::{
+    ByLock, Cause, Claim, Cleaner, Description, Door, Due, Node, Pause, Problem, Registry, Terms,
+};
 use loom::sync::Arc as LoomArc;
 use loom::thread;
 
@@ -39,6 +41,10 @@ unsafe fn take(claim: &Claim<'_, TestDoor>) -> Arc<AtomicUsize> {
     callback.with_mut(|callback| unsafe { (*callback).take() }).expect("taken out once")
 }
 
+lastly_core::modelled_thread_local! {
+    static PAUSE: Pause = Pause::new();
+}
+
 // SAFETY: the holds are those of an `Arc`; `untie` does nothing.
 unsafe impl Door for TestDoor {
     type Exclusion = ByLock;
@@ -55,6 +61,14 @@ unsafe impl Door for TestDoor {
 
     unsafe fn describe(_: NonNull<Node>) -> Description {
         Description { object: "a test".into(), function: "count".into(), created: None }
+    }
+
+    fn pause<R>(look: impl FnOnce(&Pause) -> R) -> R {
+        PAUSE.with(|pause| look(pause))
+    }
+
+    unsafe fn cleaner<'a>(_: NonNull<Node>) -> Option<&'a Cleaner<Self>> {
+        None
     }
 
     unsafe fn retain(node: NonNull<Node>) {

@@ -7,7 +7,7 @@
 //!   │  │  ├─ node            the engine's part
 //!   │  │  ├─ links, bond     the place among the finalizers of the same object
 //!   │  │  └─ holds           registry or object, and handles; the last frees the memory
-//!   │  ├─ table              what depends on the types: run, discard, call, free, describe
+//!   │  ├─ table              what depends on the types: run, discard, call, free, describe, keeper
 //!   │  └─ created            where in the program
 //!   ├─ callback: (F, A)      taken out by whoever wins the claim
 //!   └─ extra: X              a keeper, or nothing

@@ -59,16 +59,14 @@ fn keep_busy(then: fn()) -> mpsc::Sender<()> {
     go
 }
 
-/// What the cleaner waits for goes with a finalizer that the drain runs last.
+/// What the cleaner waits for goes with a finalizer that the drain runs last, if this comes first.
 fn let_go_last(go: mpsc::Sender<()>) {
     std::mem::forget(defer(drop, go));
 }
 
 /// What waits is older than what does not, as it was created before that.
 fn backlog_and_exit() {
-    let go = keep_busy(|| say("done on the cleaner's thread"));
-    // Older than all that is said, so let go of after it.
-    let_go_last(go);
+    let_go_last(keep_busy(|| say("done on the cleaner's thread")));
     leak("oldest");
     let object = Watched::new(1);
     CLEANER.finalize(&object, say, "dies last, is older");
