@@ -480,6 +480,7 @@ class Actor:
         if cleaner is not None and self.numbers.random() < 0.6:
             note(f"closing {cleaner.name}")
             barrier(cleaner, "patient", cleaner.close)
+            note(f"closed {cleaner.name} {process.path}")
 
     def pause(self):
         self.pauses.append(begin_pause())
