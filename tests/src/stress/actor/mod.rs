@@ -15,7 +15,7 @@ use std::time::Duration;
 use lastly::Watched;
 
 use process::{Process, ROUND, Round, current, fork, round};
-use resource::{Object, Objects, a_handle, act_on, kill_sent};
+use resource::{Object, Objects, a_handle, act_on, kill_one, kill_sent};
 use waiting::{Paused, barrier, close, take_cleaner};
 
 use crate::ledger::{self, note};
@@ -97,7 +97,7 @@ const STEPS: [(usize, Step); 22] = [
     (2, Step::Touch),
     (6, Step::Rest),
     (3, Step::Barrier),
-    (1, Step::Close),
+    (2, Step::Close),
     (4, Step::Pause),
     (6, Step::Unpause),
 ];
@@ -188,6 +188,9 @@ impl Actor {
             Step::Close => {
                 // Or it is let go of: its finalizers have it.
                 let is_closed = self.random.percent(60);
+                for _ in 0..self.random.below(4) {
+                    kill_one(&mut self.random);
+                }
                 take_cleaner().iter().filter(|_| is_closed).for_each(close);
             }
             Step::Pause => self.pauses.push(Paused::begin()),

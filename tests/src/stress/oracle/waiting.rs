@@ -123,13 +123,12 @@ impl<'a> Trial<'a> {
         };
         let here = act.thread == thread;
         let was_paused = self.history.pauses.is_paused(process, act.thread, act.begin);
-        let wrong = match cause {
+        match cause {
             "turn" if resource.keeper != Some(thread) => Some(format!("on the thread of {thread}")),
             "turn" => self.was_closed(act, thread).then(|| format!("by {thread}, which is closed")),
             "unpause" => (!here || !was_paused).then(|| "at the end of another pause".to_owned()),
             _ => (!here && cause != "call").then(|| "on another thread".to_owned()),
-        };
-        wrong
+        }
     }
 
     /// Whether the cleaner takes nothing any more when this has its turn.
