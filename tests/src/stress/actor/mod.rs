@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use lastly::Watched;
 
-use process::{Process, ROUND, Round, current, fork, round};
+use process::{Process, ROUND, Round, current, end_forks_at_exit, fork, round};
 use resource::{Object, Objects, a_handle, act_on, kill_one, kill_sent};
 use waiting::{Paused, barrier, close, take_cleaner};
 
@@ -29,6 +29,7 @@ pub(crate) fn main(folder: PathBuf, seed: u64) -> ExitCode {
     assert!(ROUND.set(Round { folder, seed, processes }).is_ok(), "set once");
     // It takes a lock, that another thread may have when a child is forked.
     std::panic::set_hook(Box::new(|_| ()));
+    end_forks_at_exit();
     Process::begin_root();
     let mut actor = Actor::new("0", true);
     // The exit hook is not to be registered while another thread forks: the C library has a lock for it.
