@@ -89,6 +89,9 @@ mod _native {
         crate::capture::Carriers::get(py)?;
         let class = crate::class::class(py)?;
         crate::exit::says_registered(class);
+        // The drain imports this. Imported then, it could be half imported by one thread when another
+        // forks, and the child's drain would wait for it for ever.
+        py.import("gc")?;
         // PyO3 keeps the names of these attributes.
         class.name()?;
         class.qualname()?;

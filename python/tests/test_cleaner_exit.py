@@ -259,6 +259,23 @@ def test_a_fork_beside_the_first_cleaner(tmp_path: Path) -> None:
     assert ended.said == ["in the child", "status 0"]
 
 
+def test_the_end_of_the_program_imports_nothing(tmp_path: Path) -> None:
+    """It would wait for ever for what a thread was importing that this forked child has not."""
+    program = """
+    class Told:
+        def find_spec(name, path, target=None):
+            say("imports", name)
+
+    cleaner = lastly.Cleaner()
+    things = [Thing(), Thing()]
+    lastly.finalize(things[0], say, "at exit")
+    cleaner.finalize(things[1], say, "at exit, too")
+    sys.meta_path.insert(0, Told)
+    """
+    ended = play(tmp_path, dedent(program))
+    assert ended.said == ["at exit, too", "at exit"]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing(tmp_path: Path, method: str) -> None:
     program = f"""

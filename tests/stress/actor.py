@@ -351,7 +351,7 @@ class Actor:
         "touch": 2,
         "rest": 6,
         "barrier": 3,
-        "close": 1,
+        "close": 2,
         "pause": 4,
         "unpause": 6,
     }
@@ -475,11 +475,14 @@ class Actor:
         barrier_of(self.numbers, timeout)
 
     def close(self):
+        for _ in range(self.numbers.randrange(4)):
+            kill_one(self.numbers)
         cleaner, process.cleaner = process.cleaner, None
         # Or it is let go of: its finalizers have it.
         if cleaner is not None and self.numbers.random() < 0.6:
             note(f"closing {cleaner.name}")
             barrier(cleaner, "patient", cleaner.close)
+            note(f"closed {cleaner.name} {process.path}")
 
     def pause(self):
         self.pauses.append(begin_pause())

@@ -14,6 +14,9 @@
 //!
 //! - What another thread of the parent was running or looking at when the fork happened is dead in
 //!   the child: nobody is left there to bring it to an end.
+//! - A thread may be in `fork` while another is in `exit`, past the drain. There the C library forgets the
+//!   handlers of the object files that it is done with: what was taken before that fork, nobody gives
+//!   back in its child, which waits for ever when it uses finalizers.
 //! - The handlers of another library (`pthread_atfork`) that were registered before these run while
 //!   the locks are held. If they use finalizers, they wait for ever.
 

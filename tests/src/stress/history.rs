@@ -10,7 +10,7 @@ use crate::system::Status;
 pub(crate) struct History<'a> {
     pub(crate) processes: BTreeMap<&'a str, Process<'a>>,
     pub(crate) resources: BTreeMap<&'a str, Resource<'a>>,
-    pub(crate) cleaners: BTreeMap<&'a str, Cleaner>,
+    pub(crate) cleaners: BTreeMap<&'a str, Cleaner<'a>>,
     pub(crate) barriers: Vec<Barrier<'a>>,
     pub(crate) pauses: Pauses<'a>,
     /// By the child: also those that have not happened, as the parent died before.
@@ -66,12 +66,14 @@ pub(crate) struct Fork<'a> {
     pub(crate) end: Option<usize>,
 }
 
-pub(crate) struct Cleaner {
+pub(crate) struct Cleaner<'a> {
     pub(crate) limit: usize,
     /// When its backlog is full, who drops an object runs the callback himself.
     pub(crate) helps: bool,
     /// From then on it may be closed.
     pub(crate) closing: Option<usize>,
+    /// From then on it is, in this process.
+    pub(crate) closed: Option<(&'a str, usize)>,
 }
 
 /// Somebody waits for what was handed over to a cleaner.
@@ -213,11 +215,15 @@ impl<'a> History<'a> {
         match *words {
             ["cleaner", name, _, limit, policy] => {
                 let helps = policy == "help";
-                let cleaner = Cleaner { limit: limit.parse().ok()?, helps, closing: None };
+                let limit = limit.parse().ok()?;
+                let cleaner = Cleaner { limit, helps, closing: None, closed: None };
                 self.cleaners.insert(name, cleaner);
             }
             ["closing", name] => {
                 self.cleaners.get_mut(name)?.closing.get_or_insert(at);
+            }
+            ["closed", name, process] => {
+                self.cleaners.get_mut(name)?.closed = Some((process, at));
             }
             ["barrier", cleaner, process, thread, patience] => {
                 let is_patient = patience == "patient";

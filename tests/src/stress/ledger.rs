@@ -23,7 +23,7 @@
 //!                                    CAUSE: drain; the act; turn: it is a cleaner's thread's; unpause
 //! done R P
 //! cleaner C P LIMIT POLICY           it is made; POLICY: help or block
-//! closing C                          from now on it may be closed
+//! closing C, closed C P              before and after it is closed
 //! barrier C P T PATIENCE             about to wait for what was handed over; PATIENCE: patient or hasty
 //! passed C P T RESULT
 //! pause P T                          it is paused, once more

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use lastly::Watched;
 
-use process::{Process, ROUND, Round, current, fork, round};
-use resource::{Object, Objects, a_handle, act_on, kill_sent};
+use process::{Process, ROUND, Round, current, end_forks_at_exit, fork, round};
+use resource::{Object, Objects, a_handle, act_on, kill_one, kill_sent};
 use waiting::{Paused, barrier, close, take_cleaner};
 
 use crate::ledger::{self, note};
@@ -29,6 +29,7 @@ pub(crate) fn main(folder: PathBuf, seed: u64) -> ExitCode {
     assert!(ROUND.set(Round { folder, seed, processes }).is_ok(), "set once");
     // It takes a lock, that another thread may have when a child is forked.
     std::panic::set_hook(Box::new(|_| ()));
+    end_forks_at_exit();
     Process::begin_root();
     let mut actor = Actor::new("0", true);
     // The exit hook is not to be registered while another thread forks: the C library has a lock for it.
@@ -97,7 +98,7 @@ const STEPS: [(usize, Step); 22] = [
     (2, Step::Touch),
     (6, Step::Rest),
     (3, Step::Barrier),
-    (1, Step::Close),
+    (2, Step::Close),
     (4, Step::Pause),
     (6, Step::Unpause),
 ];
@@ -188,6 +189,9 @@ impl Actor {
             Step::Close => {
                 // Or it is let go of: its finalizers have it.
                 let is_closed = self.random.percent(60);
+                for _ in 0..self.random.below(4) {
+                    kill_one(&mut self.random);
+                }
                 take_cleaner().iter().filter(|_| is_closed).for_each(close);
             }
             Step::Pause => self.pauses.push(Paused::begin()),

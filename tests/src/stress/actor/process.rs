@@ -6,6 +6,8 @@ use std::ptr;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32};
 use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lastly::report::{self, Problem};
 use lastly::{Cleaner, Finalizer, Watched, finalize};
@@ -191,6 +193,24 @@ fn take_reports() {
     });
 }
 
+/// How many threads are about to fork; and whether none is to any more.
+static FORKING: AtomicU32 = AtomicU32::new(0);
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Has nobody fork when the drain is over. What the C library then forgets between the two halves of a
+/// fork cannot be helped (see `fork` in the engine). To be called before the first finalizer.
+pub(crate) fn end_forks_at_exit() {
+    extern "C" fn end_forks() {
+        IS_OVER.store(true, SeqCst);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while FORKING.load(SeqCst) > 0 && Instant::now() < deadline {
+            thread::yield_now();
+        }
+    }
+    // SAFETY: a function that lives as long as the program.
+    assert_eq!(unsafe { libc::atexit(end_forks) }, 0);
+}
+
 /// Forks, if the round may have one more process. The child's number; 0 in the child.
 pub(crate) fn fork() -> Option<i32> {
     let is_one_more = |count| (count < MOST_PROCESSES).then_some(count + 1);
@@ -198,7 +218,14 @@ pub(crate) fn fork() -> Option<i32> {
     let parent = current();
     let path = format!("{}.{}", parent.path, parent.children.fetch_add(1, SeqCst) + 1);
     note!("forking {} {path}", parent.path);
-    let number = system::fork();
+    FORKING.fetch_add(1, SeqCst);
+    let number = if IS_OVER.load(SeqCst) { None } else { Some(system::fork()) };
+    if number == Some(0) {
+        FORKING.store(0, SeqCst);
+    } else {
+        FORKING.fetch_sub(1, SeqCst);
+    }
+    let number = number?;
     if number == 0 {
         let stderr = stderr_of(&round().folder, &path);
         let stderr = OpenOptions::new().append(true).create(true).open(stderr);

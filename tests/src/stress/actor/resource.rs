@@ -157,7 +157,7 @@ fn fork_and_end(random: &mut Random) {
 const A_WHILE: Duration = Duration::from_millis(20);
 
 /// Has an object die whose callback does nothing else.
-fn kill_one(random: &mut Random) {
+pub(crate) fn kill_one(random: &mut Random) {
     let keeper = Some(()).filter(|()| random.percent(70)).and_then(|()| waiting::a_cleaner(random));
     Object::create_with(current().name_resource(), Also::Nothing, 0, keeper).die();
 }

@@ -81,6 +81,7 @@ pub(crate) fn close(cleaner: &Cleaner) {
         true
     };
     wait_for(cleaner, "patient", work);
+    note!("closed {} {}", cleaner.name(), current().path);
 }
 
 fn wait_for(cleaner: &Cleaner, patience: &str, work: impl FnOnce() -> bool) {

@@ -58,6 +58,9 @@ const HERE: [&str; 4] =
 fn where_the_object_dies() {
     fails(&all(&[&KEPT, &HERE, &AT_ONCE]), &[], "which c should have done");
     holds(&all(&[&KEPT, &["closing c"], &HERE, &AT_ONCE]), &[]);
+    let closed = ["closing c", "closed c 0"];
+    holds(&all(&[&KEPT, &DIES, &closed, &TURN, &AT_ONCE]), &[]);
+    fails(&all(&[&KEPT, &closed, &DIES, &TURN, &AT_ONCE]), &[], "by c, which is closed");
     let helps = ["cleaner c 0 1 help"];
     let kept = [&KEPT[..1], &helps, &KEPT[2..]].concat();
     fails(&all(&[&kept, &HERE, &AT_ONCE]), &[], "which c should have done");
@@ -117,6 +120,25 @@ fn what_waits_when_the_end_begins() {
         fails(&all(&[&before, &EXITS]), &["0-0"], "0 ended in order, and left [\"0-0\"]");
     }
     fails(&all(&[&KEPT, &off, &drain]), &[], "0-0 is off");
+}
+
+#[test]
+fn the_thread_does_not_go_on() {
+    let more = |number: usize| {
+        ["kept 0-N c", "created 0-N 0", "registered 0-N 0 now", "begin 0-N 0 drop t0"]
+            .map(|line| line.replace('N', &number.to_string()))
+    };
+    let turn = |number: usize| {
+        ["running 0-N 0 turn own there c", "done 0-N 0"]
+            .map(|line| line.replace('N', &number.to_string()))
+    };
+    let [one, two] = [more(1), more(2)];
+    let before: Vec<_> = one.iter().chain(&two).map(String::as_str).collect();
+    let [one, two] = [turn(1), turn(2)];
+    let [one, two] = [&one, &two].map(|it| it.each_ref().map(String::as_str));
+    let drain = [EXITS[0], "running 0-0 0 drain own there t0", "done 0-0 0"];
+    holds(&all(&[&KEPT, &before, &one, &drain, &two, &EXITS[1..]]), &[]);
+    fails(&all(&[&KEPT, &before, &drain, &one, &two, &EXITS[1..]]), &[], "c has run 2 when 0 had");
 }
 
 #[test]

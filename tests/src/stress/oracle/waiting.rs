@@ -34,6 +34,7 @@ impl<'a> Trial<'a> {
             }
         }
         self.check_order(&mut wrongs);
+        self.check_who_goes_on(&mut wrongs);
         self.check_order_of_drains(&mut wrongs);
         wrongs.into_iter().for_each(|it| self.complain(it));
     }
@@ -123,12 +124,19 @@ impl<'a> Trial<'a> {
         let here = act.thread == thread;
         let was_paused = self.history.pauses.is_paused(process, act.thread, act.begin);
         match cause {
-            "turn" => {
-                (resource.keeper != Some(thread)).then(|| format!("on the thread of {thread}"))
-            }
+            "turn" if resource.keeper != Some(thread) => Some(format!("on the thread of {thread}")),
+            "turn" => self.was_closed(act, thread).then(|| format!("by {thread}, which is closed")),
             "unpause" => (!here || !was_paused).then(|| "at the end of another pause".to_owned()),
             _ => (!here && cause != "call").then(|| "on another thread".to_owned()),
         }
+    }
+
+    /// Whether the cleaner takes nothing any more when this has its turn.
+    fn was_closed(&self, act: &Act<'_>, cleaner: &str) -> bool {
+        let over = self.history.pauses.over(act.process, act.thread, act.begin);
+        let closed = self.history.cleaners.get(cleaner).and_then(|it| it.closed);
+        let here = closed.filter(|(process, _)| *process == act.process);
+        over.zip(here).is_some_and(|((begin, _), (_, closed))| closed < begin)
     }
 
     /// Not in a pause; nor on the thread that drops the object, if its cleaner takes it.
@@ -237,6 +245,26 @@ impl<'a> Trial<'a> {
             });
             if let Some((_, other, ..)) = overtaker {
                 wrongs.push(format!("{name} was cleaned after {other}, but died before it"));
+            }
+        }
+    }
+
+    /// When the drain has begun, a cleaner's thread has had what it runs.
+    fn check_who_goes_on(&self, wrongs: &mut Vec<String>) {
+        for path in self.history.processes.keys() {
+            let resources = self.history.resources.values();
+            let runs: Vec<_> = resources.flat_map(|it| &it.runs).collect();
+            let runs_of = |cause: &'static str| {
+                let of = move |it: &&&Run<'_>| it.process == *path && it.cause == cause;
+                runs.iter().filter(of)
+            };
+            let Some(drain) = runs_of("drain").map(|it| it.begin).min() else { continue };
+            for cleaner in self.history.cleaners.keys() {
+                let late = |it: &&&Run<'_>| it.thread == *cleaner && it.begin > drain;
+                let count = runs_of("turn").filter(late).count();
+                if count > 1 {
+                    wrongs.push(format!("{cleaner} has run {count} when {path} had begun to end"));
+                }
             }
         }
     }
