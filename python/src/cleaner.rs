@@ -15,9 +15,6 @@ use crate::door::{PythonDoor, REGISTRY};
 use crate::exit;
 use crate::kept;
 
-/// How many may wait, if nobody says.
-const DEFAULT_LIMIT: usize = 1_000;
-
 /// How long to wait before a look at the signals that came.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -35,7 +32,7 @@ pub(crate) struct Cleaner(lastly_core::Cleaner<PythonDoor>);
 #[pymethods]
 impl Cleaner {
     #[new]
-    #[pyo3(signature = (limit=DEFAULT_LIMIT, *, when_full="help", name=None))]
+    #[pyo3(signature = (limit=1000, *, when_full="help", name=None))]
     fn new(py: Python<'_>, limit: usize, when_full: &str, name: Option<&str>) -> PyResult<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         if limit == 0 {
