@@ -9,6 +9,7 @@ import weakref
 
 from typing_extensions import assert_type
 
+import lastly
 from lastly import exit, finalize, install, install_signals, report
 
 
@@ -54,6 +55,10 @@ wrong: finalize[[str], Object] = finalizer  # type: ignore[assignment]  # pyrigh
 
 # It is a `weakref.finalize`, but not the other way round.
 original: finalize[[], Object] = weakref.finalize(thing, print)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+lastly.Cleaner(when_full="spill")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+lastly.Cleaner().finalize(thing, add, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+lastly.Pressure().finalize(thing, print)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 install("all")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

@@ -134,6 +134,29 @@ for capture in lastly.check(limit=1_000):
     assert_type(capture.finalizer.alive, bool)
     assert_type(str(capture), str)
 
+with lastly.Cleaner(100, when_full="block", name="files") as cleaner:
+    assert_type(cleaner.finalize(thing, add, 1, c="x")(), Optional[float])
+    assert_type(cleaner.drain(1), bool)
+pressure = lastly.Pressure(limit=100)
+assert_type(pressure.finalize(thing, add, 1)(), Optional[float])
+assert_type(pressure.finalize_sized(4096, thing, add, 1)(), Optional[float])
+with lastly.paused():
+    pass
+
+
+@lastly.paused()
+def decorated(number: int) -> str:
+    return str(number)
+
+
+assert_type(decorated(1), str)
+
+view = lastly.live(object="app.Workspace", older_than=60, atexit=True)
+assert_type(view[0].finalizer.alive, bool)
+assert_type(view[0].created, Optional[str])
+assert_type(view.totals.created, int)
+assert_type(str(view), str)
+
 assert_type(install_signals(), tuple[signal.Signals, ...])
 assert_type(install_signals([signal.SIGTERM, 1]), tuple[signal.Signals, ...])
 
