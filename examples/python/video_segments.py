@@ -13,7 +13,7 @@ from typing import Union
 
 from lastly import Pressure, finalize
 
-ROUNDS = 3000
+ROUNDS = 1000
 
 
 def temporary_file() -> str:

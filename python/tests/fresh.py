@@ -14,7 +14,7 @@ from textwrap import dedent
 from typing import NamedTuple
 
 # No program here takes long; a hang must not take the suite's time.
-WATCHDOG = 15
+WATCHDOG = 60
 
 # Every guide's snippet runs as it is printed: it says `weakref.finalize`, and gets lastly's.
 PRELUDE = """

@@ -81,7 +81,7 @@ finalize, by remove(): removed
 and it knows: True
 """,
     "video_segments": """
-__del__, a collector that comes late: 3000 files
+__del__, a collector that comes late: 1000 files
 when it has come: 0
 finalize, closed early, the same collector: 1 file at most
 finalize, every fifth forgotten: it stays below 300: True

@@ -47,7 +47,7 @@ def test_import_changes_nothing_and_loads_little() -> None:
     )
     assert ended.stdout.splitlines() == [
         "True",
-        "__future__ _functools atexit"
+        "__future__ _functools atexit gc"
         " lastly lastly._cleaner lastly._exit lastly._install lastly._native lastly._registry",
     ], ended
 
