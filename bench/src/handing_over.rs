@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::mpsc;
-use std::sync::{Arc, Barrier, LazyLock};
+use std::sync::{Arc, Barrier, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,18 +130,19 @@ static CHANNEL: LazyLock<Sender<Callback>> = LazyLock::new(|| {
 
 struct Sends {
     object: [u64; 2],
-    callback: Option<Callback>,
+    /// In a lock, so that the `Arc` may be shared.
+    callback: Mutex<Option<Callback>>,
 }
 
 impl Sends {
     fn new(object: [u64; 2], callback: Callback) -> Arc<Self> {
-        Arc::new(Self { object, callback: Some(callback) })
+        Arc::new(Self { object, callback: Mutex::new(Some(callback)) })
     }
 }
 
 impl Drop for Sends {
     fn drop(&mut self) {
-        if let Some(callback) = self.callback.take() {
+        if let Ok(Some(callback)) = self.callback.get_mut().map(Option::take) {
             CHANNEL.send(callback).expect("the other thread never ends");
         }
     }

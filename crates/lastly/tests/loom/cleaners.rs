@@ -31,7 +31,7 @@ fn work_off(cleaner: &Cleaner) {
 
 #[test]
 fn hand_over_and_close() {
-    model_up_to(3, || {
+    model_up_to(2, || {
         let cleaner = Cleaner::new(2);
         let worker = works(&cleaner);
         let (first, second) = (die(&cleaner), die(&cleaner));
@@ -44,7 +44,7 @@ fn hand_over_and_close() {
 /// A thread that has nothing to do is told of what there is, and who waits for that of its end.
 #[test]
 fn hand_over_and_wait() {
-    model_up_to(3, || {
+    model_up_to(2, || {
         let cleaner = Cleaner::new(2);
         let worker = works(&cleaner);
         for _ in 0..2 {
@@ -132,7 +132,7 @@ fn hand_over_and_peek() {
 /// The last that hold the cleaner are the finalizer that it has just been given, and its thread.
 #[test]
 fn hand_over_and_the_handles_go() {
-    model_up_to(3, || {
+    model_up_to(2, || {
         let cleaner = Cleaner::new(2);
         let (object, finalizer, count) = cleaned(&cleaner);
         let there = thread::spawn(move || {
@@ -215,7 +215,7 @@ fn wait_and_drain() {
 
 #[test]
 fn wait_for_room() {
-    model_up_to(3, || {
+    model_up_to(2, || {
         let cleaner = Cleaner::builder(1).when_full(WhenFull::Block).build();
         let worker = works(&cleaner);
         let counts = [(); 3].map(|()| die(&cleaner));
@@ -260,7 +260,7 @@ fn wait_for_room_and_drain() {
 
 #[test]
 fn help() {
-    model_up_to(3, || {
+    model_up_to(2, || {
         let cleaner = Cleaner::new(1);
         let worker = works(&cleaner);
         let counts = [(); 3].map(|()| die(&cleaner));

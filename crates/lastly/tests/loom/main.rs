@@ -1,4 +1,4 @@
-//! What threads can do to a finalizer, in every interleaving with up to four preemptions (three,
+//! What threads can do to a finalizer, in every interleaving with up to four preemptions (two,
 //! where threads wait for each other): the shipped code under loom.
 //!
 //! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
