@@ -72,7 +72,7 @@ impl Cleaner {
         if slf.get().closed() {
             return Err(PyRuntimeError::new_err("this cleaner is closed: make another"));
         }
-        kept::make(slf.as_any(), 0, obj, func, args, kwargs)
+        kept::make(slf.as_any(), || 0, obj, func, args, kwargs)
     }
 
     /// Waits until every callback has run that waits now; for so many seconds at most. False: they have
