@@ -1,6 +1,7 @@
 //! `Cleaner`: callbacks on a thread of their own. What it does is the engine's (`lastly_core`,
 //! `cleaner`); here is what Python programs see of it, and what its thread is to the interpreter.
 
+use std::mem::ManuallyDrop;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ impl Cleaner {
         if slf.get().closed() {
             return Err(PyRuntimeError::new_err("this cleaner is closed: make another"));
         }
-        kept::make(slf.as_any(), 0, obj, func, args, kwargs)
+        kept::make(slf.as_any(), || 0, obj, func, args, kwargs)
     }
 
     /// Waits until every callback has run that waits now; for so many seconds at most. False: they have
@@ -86,7 +87,9 @@ impl Cleaner {
                 return Ok(true);
             }
             py.check_signals()?;
-            if end.is_some_and(|end| Instant::now() >= end) || REGISTRY.is_ending() {
+            // Over: also where the end of the program never ran what is left, and its thread is gone.
+            let over = REGISTRY.is_ending() || exit::is_over();
+            if over || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(false);
             }
         }
@@ -164,6 +167,8 @@ pub(crate) fn wait() -> Duration {
 
 /// The thread of the cleaner of this name, from its beginning to its end.
 pub(crate) fn thread(name: &str, work: impl FnOnce()) {
+    // What it holds is let go of attached, or never.
+    let work = ManuallyDrop::new(work);
     if exit::is_over() {
         return;
     }
@@ -178,7 +183,7 @@ pub(crate) fn thread(name: &str, work: impl FnOnce()) {
         if let Ok(name) = PyTuple::new(py, [name]) {
             told("thread_begins", &name);
         }
-        work();
+        ManuallyDrop::into_inner(work)();
         told("thread_ends", &PyTuple::empty(py));
         attached(py, || ());
     });

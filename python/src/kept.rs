@@ -126,10 +126,10 @@ impl Part {
     }
 }
 
-/// Makes a finalizer in which this has a part.
+/// Makes a finalizer in which this has a part. `weigh` is asked what it weighs when it is there.
 pub(crate) fn make<'py>(
     keeper: &Bound<'py, PyAny>,
-    weight: usize,
+    weigh: impl FnOnce() -> usize,
     object: &Bound<'py, PyAny>,
     function: Bound<'py, PyAny>,
     arguments: &Bound<'py, PyTuple>,
@@ -152,8 +152,11 @@ pub(crate) fn make<'py>(
     // SAFETY: an instance of a class that derives from ours.
     let finalizer = unsafe { Finalizer::new(this.as_borrowed()) };
     finalizer.register(object, callback)?;
-    // SAFETY: written above; it is alive.
-    unsafe { part.as_ref() }.weight.set(weight);
+    // Foreign code may have run meanwhile, and ended it.
+    if finalizer.is_alive() {
+        // SAFETY: written above; the memory is there as long as `this`.
+        unsafe { part.as_ref() }.weight.set(weigh());
+    }
     Ok(this)
 }
 

@@ -7,7 +7,8 @@
 //! If that helps, all is well. If the objects are really alive, no collection helps, and one for each new
 //! object would cost more and more. So the bound moves: to twice what is left. Then the next collection
 //! comes when as much has been added again, and what it costs, spread over those, is constant; and what
-//! there is outside is never more than twice what is alive, or the limit.
+//! there is outside is never more than twice what is alive, or the limit. When that dies, the bound
+//! falls again.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -69,11 +70,9 @@ impl Pressure {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().make_room(slf.py(), size)?;
-        let finalizer = kept::make(slf.as_any(), size, obj, func, args, kwargs)?;
-        let held = &slf.get().held;
-        held.store(held.load(Relaxed).saturating_add(size), Relaxed);
-        Ok(finalizer)
+        let this = slf.get();
+        this.make_room(slf.py(), size)?;
+        kept::make(slf.as_any(), || this.add(size), obj, func, args, kwargs)
     }
 
     /// What it was made with.
@@ -126,8 +125,18 @@ impl Pressure {
         Ok(())
     }
 
-    /// So much is gone.
+    /// So much is there. Gives back what it weighs: less, where the sum would be too great.
+    fn add(&self, size: usize) -> usize {
+        let weight = size.min(usize::MAX - self.held());
+        self.held.store(self.held() + weight, Relaxed);
+        weight
+    }
+
+    /// So much is gone; and the bound follows what is left.
     pub(crate) fn lift(&self, weight: usize) {
-        self.held.store(self.held().saturating_sub(weight), Relaxed);
+        let left = self.held().saturating_sub(weight);
+        self.held.store(left, Relaxed);
+        let bound = self.limit.max(left.saturating_mul(2));
+        self.bound.store(bound.min(self.bound()), Relaxed);
     }
 }

@@ -90,6 +90,31 @@ def test_but_not_longer_than_its_budget(tmp_path: Path) -> None:
     assert report.endswith("__main__.hangs was not finished when the program ended")
 
 
+def test_what_other_threads_make_while_the_program_ends(tmp_path: Path) -> None:
+    # A thread that does not stop must not make more than it cleans up: neither the memory nor the
+    # drain would have an end.
+    program = """
+    ended = threading.Event()
+
+    def go_on_for_ever():
+        for _ in range(3):
+            hand_over(tell, "made late")
+        ended.set()
+
+    go = beside(go_on_for_ever)
+
+    def at_exit():
+        go()
+        ended.wait()
+        say("the drain goes on")
+
+    finalize(at_exit)
+    """
+    ended = run(tmp_path, program)
+    assert ended.said == ["made late on another"] * 3 + ["the drain goes on"]
+    assert (ended.complaints, ended.status) == ("", 0)
+
+
 def test_an_object_that_dies_while_the_program_ends(tmp_path: Path) -> None:
     # The drain runs it, in its order; so what a thread drops with a lock held cannot hang it.
     program = """

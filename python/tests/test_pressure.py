@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lastly import Pressure, finalize
+from lastly import Pressure, finalize, paused
 
 
 class Thing:
@@ -70,12 +70,34 @@ def test_when_all_are_alive_the_collector_runs_ever_more_seldom() -> None:
     # 100, 200, 400, …
     assert pressure.collections <= 11 and pressure.bound <= 2 * 100_000 + 2
     assert pressure.held == 100_000
-    # When they die, the bound comes back.
+    # When they die, the bound comes back, at once.
     kept.clear()
-    assert pressure.held == 0
-    for _ in range(300_000):
+    assert (pressure.held, pressure.bound) == (0, 100)
+    for _ in range(1_000):
         pressure.finalize(cycle(), nothing)
-    assert (pressure.bound, pressure.held <= 100) == (100, True)
+        assert pressure.held <= 100
+
+
+def test_what_waited_in_a_pause_leaves_no_great_bound() -> None:
+    pressure = Pressure(100)
+    with paused():
+        for _ in range(1_000):
+            pressure.finalize(cycle(), nothing)
+    gc.collect()
+    assert (pressure.held, pressure.bound) == (0, 100)
+
+
+def test_the_sum_of_great_weights() -> None:
+    pressure = Pressure(1)
+    first, second, third = Thing(), Thing(), Thing()
+    great = pressure.finalize_sized(2**64 - 10, first, nothing)
+    rest = pressure.finalize_sized(20, second, nothing)
+    assert pressure.held == 2**64 - 1
+    great()
+    assert pressure.held == 9
+    pressure.finalize(third, nothing)
+    rest()
+    assert pressure.held == 1
 
 
 def test_each_way_to_end_takes_the_weight_off_once() -> None:

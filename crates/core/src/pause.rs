@@ -11,7 +11,8 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 
-use crate::node::Node;
+use crate::list::place_of;
+use crate::node::{Node, Place};
 use crate::registry::{Door, Registry};
 use crate::report::Cause;
 use crate::shard::Phase;
@@ -57,7 +58,7 @@ enum Wait {
     Held,
     /// It has run, or somebody else runs it: the drain, for one.
     Elsewhere,
-    /// The door is shut.
+    /// The door is shut, or it was registered by another thread when the drain had begun.
     Refused,
 }
 
@@ -117,10 +118,13 @@ impl<D: Door> Registry<D> {
     unsafe fn mark_waiting(&self, node: NonNull<Node>) -> Wait {
         // SAFETY: this function's contract.
         let node_ref = unsafe { node.as_ref() };
+        let paused = D::pause(Pause::is_on);
         let mut shard = self.lock(node_ref.shard());
         if !node_ref.is_alive() {
             return Wait::Elsewhere;
         }
+        // SAFETY: the lock is held.
+        let is_late = unsafe { place_of(node_ref) } == Place::Late;
         match shard.phase {
             Phase::Open => {
                 node_ref.store_waiting(self.generation());
@@ -128,6 +132,9 @@ impl<D: Door> Registry<D> {
                 unsafe { D::retain(node) };
                 Wait::Held
             }
+            // Of what other threads register now there may be no end, and nothing that bounds it: it must
+            // not pile up for the drain, which then would have none either.
+            Phase::Draining { .. } if is_late && !paused => Wait::Refused,
             // In its order.
             Phase::Draining { .. } => {
                 node_ref.store_waiting(self.generation());
