@@ -369,6 +369,31 @@ def test_late_shutdown(tmp_path: Path) -> None:
     assert (ended.said, ended.status) == (["runs"], 0)
 
 
+def test_a_callback_that_goes_on_when_the_interpreter_is_taken_down(tmp_path: Path) -> None:
+    # Its thread is ended there by the interpreter, as any daemon thread is: not the program.
+    program = """
+    begin, end = os.pipe()
+
+    def late():
+        reached.set()
+        os.read(begin, 1)
+        say("never said")
+
+    hand_over(late)
+    reached.wait()
+
+    class Last:
+        def __del__(self, write=os.write, sleep=time.sleep, end=end):
+            write(end, b"go on")
+            sleep(0.2)  # lets others have the interpreter, which they do not get any more
+
+    sys.modules["last"] = Last()
+    """
+    ended = run(tmp_path, program, LASTLY_EXIT_BUDGET="0.2")
+    assert (ended.said, ended.status) == ([], 0)
+    assert reports(ended)[-1].endswith("__main__.late was not finished when the program ended")
+
+
 ASYNCIO = """
     import asyncio
 
