@@ -27,6 +27,12 @@ const SLICE: Duration = Duration::from_millis(100);
 /// `limit` is how many may wait for that thread. When there are as many, `when_full` says what happens
 /// to the next: "help", the thread that drops the object runs the callback itself, at once; or "block",
 /// it waits until there is room.
+///
+/// So where it is full, what that thread holds locked is locked; one that blocks does not hear Ctrl-C,
+/// and may wait for a lock of its own. Two cleaners whose callbacks drain each other wait for ever. The
+/// end of the program runs what waits, and waits five seconds for the callback that the thread is in.
+/// In a forked child, what waited is the parent's; a child that is forked in a callback and comes back
+/// from it is at its end.
 #[pyclass(frozen, module = "lastly")]
 pub(crate) struct Cleaner(lastly_core::Cleaner<PythonDoor>);
 
@@ -113,7 +119,7 @@ impl Cleaner {
         self.close(py, None).map(drop)
     }
 
-    /// How many callbacks wait.
+    /// How many callbacks wait. One that was called meanwhile counts until its turn comes.
     #[getter]
     fn backlog(&self) -> usize {
         self.state().waiting

@@ -1,8 +1,8 @@
 //! Finalizers that something else has a part in: a [`Cleaner`], which runs the callback when the object
 //! dies; or a [`Pressure`], to which it is a weight as long as it is alive.
 //!
-//! They are of a subclass, with more memory: the others need not pay for it. It is not to be told apart
-//! by a program.
+//! They are of a subclass, with more memory: the others need not pay for it. It has no name of its own,
+//! and a copy is one of the other class.
 
 use std::cell::Cell;
 use std::mem::offset_of;
@@ -41,6 +41,12 @@ struct Part {
 
 /// The class of these. Written once, when the module is imported.
 static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(ptr::null_mut());
+
+/// Whether this is one of these.
+pub(crate) fn is_one(object: &Bound<'_, PyAny>) -> bool {
+    // Relaxed: see `is_class`.
+    object.get_type_ptr() == CLASS.load(Relaxed)
+}
 
 /// To be called when the class is made.
 pub(crate) fn is_class(class: *mut ffi::PyTypeObject) {

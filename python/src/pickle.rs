@@ -6,6 +6,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 
+use crate::{class, kept};
+
 /// `__reduce_ex__`: as for a Python class. Older protocols than the second know only classes whose
 /// instances hold nothing of their own.
 pub(crate) fn reduce<'py>(
@@ -13,7 +15,16 @@ pub(crate) fn reduce<'py>(
     protocol: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let protocol = protocol.extract::<i64>()?.max(2);
-    this.py().get_type::<PyAny>().call_method1("__reduce_ex__", (this, protocol))
+    let py = this.py();
+    if kept::is_one(this) {
+        // Of a class without a name of its own: a dead one of the other is the same.
+        let class = class::class(py)?;
+        return reduce(
+            &class.call_method1("__new__", (class,))?,
+            protocol.into_pyobject(py)?.as_any(),
+        );
+    }
+    py.get_type::<PyAny>().call_method1("__reduce_ex__", (this, protocol))
 }
 
 /// `__getstate__`: the attributes that a subclass has room for.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import gc
+import pickle
 import sys
 import threading
 import time
@@ -100,6 +102,15 @@ def test_it_gives_ordinary_finalizers(cleaner: Cleaner) -> None:
     assert not finalizer.alive and finalizer() is None
     with pytest.raises(TypeError, match="weak reference to 'int'"):
         cleaner.finalize(5, print)
+
+
+def test_copies_are_dead_finalizers(cleaner: Cleaner) -> None:
+    thing = Thing()
+    finalizer = cleaner.finalize(thing, print)
+    copies = [copy.copy(finalizer), *(pickle.loads(pickle.dumps(finalizer, n)) for n in range(6))]
+    assert not any(it.alive for it in copies) and finalizer.alive
+    assert all(type(it) is finalize for it in copies[1:])
+    finalizer.detach()
 
 
 def test_when_it_is_full_who_drops_the_object_helps(cleaner: Cleaner, ran: list[Any]) -> None:
