@@ -19,10 +19,8 @@ pub(crate) fn reduce<'py>(
     if kept::is_one(this) {
         // Of a class without a name of its own: a dead one of the other is the same.
         let class = class::class(py)?;
-        return reduce(
-            &class.call_method1("__new__", (class,))?,
-            protocol.into_pyobject(py)?.as_any(),
-        );
+        let parts = (class.getattr("__new__")?, (class,));
+        return Ok(parts.into_pyobject(py)?.into_any());
     }
     py.get_type::<PyAny>().call_method1("__reduce_ex__", (this, protocol))
 }
