@@ -527,6 +527,17 @@ class Actor:
         hang()
 
 
+class Stderr:
+    """Without a buffer: that has a lock, which in a child a thread may hold that does not exist."""
+
+    def write(self, text):
+        os.write(2, text.encode())
+        return len(text)
+
+    def flush(self):
+        pass
+
+
 def hang():
     """The end of the process comes from elsewhere."""
     while True:
@@ -536,6 +547,7 @@ def hang():
 def main():
     global process
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the other two
+    sys.stderr = Stderr()
     processes[0] = 1
     process = Process("0")
     actor = Actor("0", True)
