@@ -17,7 +17,8 @@ to the object. `install()` puts this class in place of `weakref.finalize` for th
 
 `install_signals()` has SIGTERM and its like end the program in order; `lastly.exit` sets how long
 the end may take; `lastly.report` tells of cleanups that failed, were skipped or did not end;
-`live()` of those that are alive.
+`live()` of those that are alive. `with paused():` has callbacks wait for the end of the block, a
+`Cleaner` runs them on a thread of its own, a `Pressure` has the collector run in time.
 
 Limitations:
 
@@ -28,7 +29,7 @@ Limitations:
   with `check_captures()`. Where warnings are errors it is raised, and nothing is registered.
   `check()` finds them at any time, and those that keep one another's objects alive.
 - A callback runs in the thread that drops the object, between any two of its instructions: it
-  should not wait for a lock that this thread may hold.
+  should not wait for a lock that this thread may hold (see `paused`, `Cleaner`).
 - In which order the objects of one collected cycle die is not defined.
 - A process forked by `os.fork` or `multiprocessing` runs its own finalizers at its end, not its
   parent's; but those too if the parent ended without running any of them, by `os._exit` as daemons'

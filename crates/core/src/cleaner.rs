@@ -22,6 +22,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backlog::{Backlog, Worker};
 use crate::cleaners::{CleanerState, make_room};
 use crate::ending::LARGE_STACK;
 use crate::event::Event;
@@ -68,43 +69,11 @@ pub(crate) struct Shared<D: Door> {
     progress: Event,
 }
 
-/// What is to be done, and how far it has come.
-pub(crate) struct Backlog {
-    /// In order of death. Each with a hold.
-    waiting: VecDeque<NonNull<Node>>,
-    /// What waited in a parent when it forked this process. Each with a hold, which is to be given up.
-    inherited: VecDeque<NonNull<Node>>,
-    /// How many were ever put there.
-    handed: u64,
-    /// Which of them, by that count, the thread is running; the outermost, if one runs inside another.
-    running: Option<u64>,
-    /// The thread.
-    worker: Worker,
-    /// It has nothing to do, and waits.
-    idle: bool,
-    /// How many wait for room.
-    blocked: u32,
-    /// How many wait for what was handed over before.
-    barriers: u32,
-    closed: bool,
-}
-
 /// One that was taken from the backlog, with the hold that it had there; and the how manieth it was.
 struct Turn {
     node: NonNull<Node>,
     number: u64,
 }
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Worker {
-    None,
-    /// Started, but not there yet.
-    Starting,
-    Thread(u32),
-}
-
-// SAFETY: what is in it may be released, and run, on any thread; so it is with all nodes.
-unsafe impl Send for Backlog {}
 
 impl<D: Door> Clone for Cleaner<D> {
     fn clone(&self) -> Self {
@@ -222,50 +191,6 @@ impl<D: Door> Cleaner<D> {
     pub fn work(&self) {
         let listed = Arc::clone(&self.0.0);
         listed.work(true);
-    }
-}
-
-impl Backlog {
-    const fn new() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            inherited: VecDeque::new(),
-            handed: 0,
-            running: None,
-            worker: Worker::None,
-            idle: false,
-            blocked: 0,
-            barriers: 0,
-            closed: false,
-        }
-    }
-
-    /// How many were taken from it.
-    fn taken(&self) -> u64 {
-        self.handed - self.waiting.len() as u64
-    }
-
-    /// Up to which everything has run.
-    fn done(&self) -> u64 {
-        self.running.map_or(self.taken(), |running| running - 1)
-    }
-
-    fn is_worker(&self) -> bool {
-        self.worker == Worker::Thread(thread_number())
-    }
-
-    /// In a new child: of the threads, only this one is there, and is nobody's worker.
-    pub(crate) fn forked(&mut self) {
-        if self.inherited.is_empty() {
-            mem::swap(&mut self.inherited, &mut self.waiting);
-        }
-        debug_assert!(
-            self.waiting.is_empty(),
-            "what is inherited goes before anything is handed over"
-        );
-        self.worker = Worker::None;
-        (self.handed, self.running) = (0, None);
-        (self.idle, self.blocked, self.barriers) = (false, 0, 0);
     }
 }
 

@@ -24,6 +24,7 @@
 //! - A node is freed while the registry, its object or a handle holds it.
 
 mod alive;
+mod backlog;
 mod claim;
 mod cleaner;
 mod cleaners;
