@@ -1,7 +1,6 @@
 //! `Cleaner`: callbacks on a thread of their own. What it does is the engine's (`lastly_core`,
 //! `cleaner`); here is what Python programs see of it, and what its thread is to the interpreter.
 
-use std::mem::ManuallyDrop;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -11,10 +10,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::attach::attached;
 use crate::door::{PythonDoor, REGISTRY};
-use crate::exit;
-use crate::kept;
+use crate::{exit, kept};
 
 /// How long to wait before a look at the signals that came.
 const SLICE: Duration = Duration::from_millis(100);
@@ -171,26 +168,17 @@ pub(crate) fn wait() -> Duration {
     if REGISTRY.cleaners().is_empty() { Duration::ZERO } else { Duration::from_secs(5) }
 }
 
-/// The thread of the cleaner of this name, from its beginning to its end.
-pub(crate) fn thread(name: &str, work: impl FnOnce()) {
-    // What it holds is let go of attached, or never.
-    let work = ManuallyDrop::new(work);
-    if exit::is_over() {
-        return;
-    }
-    Python::try_attach(|py| {
-        let told = |method, arguments: &Bound<'_, PyTuple>| {
-            let told =
-                py.import("lastly._cleaner").and_then(|it| it.call_method1(method, arguments));
-            if let Err(error) = told {
-                error.write_unraisable(py, None);
-            }
-        };
-        if let Ok(name) = PyTuple::new(py, [name]) {
-            told("thread_begins", &name);
+/// What the thread of the cleaner of this name does; and what `threading` has to know of it.
+pub(crate) fn thread(py: Python<'_>, name: &str, work: impl FnOnce()) {
+    let told = |method, arguments: &Bound<'_, PyTuple>| {
+        let told = py.import("lastly._cleaner").and_then(|it| it.call_method1(method, arguments));
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
         }
-        ManuallyDrop::into_inner(work)();
-        told("thread_ends", &PyTuple::empty(py));
-        attached(py, || ());
-    });
+    };
+    if let Ok(name) = PyTuple::new(py, [name]) {
+        told("thread_begins", &name);
+    }
+    work();
+    told("thread_ends", &PyTuple::empty(py));
 }

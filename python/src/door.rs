@@ -82,8 +82,17 @@ unsafe impl Door for PythonDoor {
         unsafe { kept::cleaner(node) }
     }
 
-    fn attached(name: &str, work: impl FnOnce()) {
-        cleaner::thread(name, work);
+    fn attached(work: impl FnOnce()) {
+        // What it holds is let go of attached, or never.
+        let work = ManuallyDrop::new(work);
+        if !exit::is_over() {
+            Python::try_attach(|_| ManuallyDrop::into_inner(work)());
+        }
+    }
+
+    fn around_cleaner(name: &str, work: impl FnOnce()) {
+        // SAFETY: as above.
+        cleaner::thread(unsafe { Python::assume_attached() }, name, work);
     }
 
     fn detached(wait: impl FnOnce() + Send) {

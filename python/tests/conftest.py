@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import weakref
 from typing import Any
 
 import pytest
 
 import lastly
+
+# Whoever started this may ignore it, as a shell does for what it runs in the background; and so would
+# the programs that are started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # By the line with which a program gets the class.
 IMPORTS = {

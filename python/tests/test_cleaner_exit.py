@@ -354,6 +354,30 @@ def test_a_daemon_runs_what_its_starter_left_waiting(tmp_path: Path) -> None:
     assert run(tmp_path, program).said == ["at exit", "waited"]
 
 
+def test_what_dies_as_its_thread_begins(tmp_path: Path) -> None:
+    # The collector may come there, and find what is to be handed over: to this very thread.
+    program = """
+    class Names(dict):
+        # What `threading` looks the new thread up in.
+        def __missing__(self, number):
+            if number not in seen:
+                seen.add(number)
+                for _ in range(10):
+                    hand_over(int)
+                say(cleaner.drain())
+            raise KeyError(number)
+
+    import gc
+    seen = set()
+    cleaner = lastly.Cleaner(limit=1, when_full="block")
+    threading._active = Names(threading._active)
+    hand_over(say, "handed over")
+    say(cleaner.drain())
+    """
+    ended = run(tmp_path, program)
+    assert (ended.said, ended.status) == (["handed over", "True", "True"], 0), ended
+
+
 def test_late_shutdown(tmp_path: Path) -> None:
     # Objects that the interpreter lets go of at its very end: nothing runs any more, nothing hangs.
     program = """

@@ -303,8 +303,13 @@ impl<D: Door> Shared<D> {
     /// stay, until there is nothing to do.
     fn work(&self, stay: bool) {
         let before = set_cleans(true);
+        // Before any foreign code, whose objects may die here: this thread must not wait for itself.
         self.backlog.lock().worker = Worker::Thread(thread_number());
-        self.work_off(stay);
+        if stay {
+            D::around_cleaner(&self.name, || self.work_off(true));
+        } else {
+            self.work_off(false);
+        }
         set_cleans(before);
     }
 
@@ -409,9 +414,8 @@ fn start<D: Door>(listed: &Arc<Listed<D>>) {
     }
     let own = Arc::clone(listed);
     let work = move || {
-        let name = Arc::clone(&own.name);
         // It may be the last that has it, and what is left is let go of attached.
-        D::attached(&name, move || own.work(true));
+        D::attached(move || own.work(true));
     };
     if thread::start(&thread::name(&listed.name), LARGE_STACK, work).is_err() {
         // There is no thread to be had: then it is this one's to do.

@@ -80,8 +80,14 @@ pub unsafe trait Door: Sized + 'static {
     /// The caller has a hold, as long as this is used.
     unsafe fn cleaner<'a>(node: NonNull<Node>) -> Option<&'a Cleaner<Self>>;
 
-    /// Does the work of a thread of the engine's own that runs callbacks, the cleaner's of this name.
-    fn attached(_name: &str, work: impl FnOnce()) {
+    /// Does the work of a thread of the engine's own that runs callbacks.
+    fn attached(work: impl FnOnce()) {
+        work();
+    }
+
+    /// Runs `work`, which is all that the thread of the cleaner of this name does. Foreign code may run
+    /// around it: by then the thread is known as the cleaner's.
+    fn around_cleaner(_name: &str, work: impl FnOnce()) {
         work();
     }
 
