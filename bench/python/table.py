@@ -17,6 +17,7 @@ import growth
 import heap
 import imports
 import pair
+import pressure
 import speed
 from measure import FULL, QUICK
 
@@ -25,6 +26,7 @@ TABLES = (
     speed.operations,
     pair.pair,
     beside.beside,
+    pressure.pressure,
     heap.memory,
     heap.pause,
     drain.plain,
