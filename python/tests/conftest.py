@@ -10,8 +10,8 @@ import pytest
 
 import lastly
 
-# Whoever started this may ignore it, as a shell does for what it runs in the background; and so would
-# the programs that are started here.
+# Whoever started this may ignore it, as a shell does for what it runs in the background; and so
+# would the programs that are started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
