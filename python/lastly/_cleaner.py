@@ -6,8 +6,8 @@ import sys
 
 
 def prepare() -> None:
-    """Called before such a thread begins. Were `threading` imported there, it would take that thread
-    for the main one."""
+    """Called before such a thread begins: were `threading` imported there, it would take that
+    thread for the main one."""
     import threading  # not above: many programs have no need of it
 
     assert threading
