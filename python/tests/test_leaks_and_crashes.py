@@ -230,7 +230,8 @@ def test_nothing_is_leaked_by_many_at_once(kind: Any) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_nothing_crashes(name: str) -> None:
     program, said = PROGRAMS[name]
-    ended = run("-c", BEFORE + program, PYTHONMALLOC="debug", PYTHONFAULTHANDLER="1")
+    quiet = {"PYTHONMALLOC": "debug", "PYTHONFAULTHANDLER": "1", "LASTLY_SITES": "0"}
+    ended = run("-c", BEFORE + program, **quiet)
     # Of daemon threads: what they were running, or registered, when the program had all but ended.
     told = ("was not finished when the program ended", "came too late to run")
     others = [line for line in ended.complaints.splitlines() if not line.endswith(told)]
