@@ -1,0 +1,3 @@
+//! The guard process, and the `lastly` command.
+
+fn main() {}

@@ -1,0 +1,30 @@
+//! Which file it is, whatever its name: device, inode, and the moment of its birth.
+//!
+//! Device and inode alone are not enough: file systems give the inode of a file that is gone to the
+//! next one that is made. And after a reboot the same file may be on a device of another number.
+
+/// What tells a file from all others, as far as its file system says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The device.
+    pub device: u64,
+    /// The inode.
+    pub inode: u64,
+    /// When it was made, in nanoseconds since 1970; `None` where the file system does not say.
+    pub born: Option<i64>,
+}
+
+impl Identity {
+    /// Whether both are the same file, seen within one boot of the machine.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// Whether both are the same file, where the machine may have been booted between the two looks: the
+    /// number of the device says nothing then. In doubt, not.
+    #[must_use]
+    pub fn is_across_boots(&self, other: &Self) -> bool {
+        self.inode == other.inode && self.born == other.born && self.born.is_some()
+    }
+}
