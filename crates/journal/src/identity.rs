@@ -3,6 +3,15 @@
 //! Device and inode alone are not enough: file systems give the inode of a file that is gone to the
 //! next one that is made. And after a reboot the same file may be on a device of another number.
 
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use rustix::fd::AsFd;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::place::Found;
+
 /// What tells a file from all others, as far as its file system says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -15,6 +24,15 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// That of an open file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub fn of(file: impl AsFd) -> io::Result<Self> {
+        Ok(Found::open(file.as_fd())?.identity)
+    }
+
     /// Whether both are the same file, seen within one boot of the machine.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
@@ -27,4 +45,17 @@ impl Identity {
     pub fn is_across_boots(&self, other: &Self) -> bool {
         self.inode == other.inode && self.born == other.born && self.born.is_some()
     }
+}
+
+/// Now, by the clock that file systems write births with: it lags some milliseconds behind the usual one,
+/// by which a file can seem older than what was done before it was made.
+#[must_use]
+pub fn birth_clock() -> i64 {
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    nanoseconds(now.tv_sec, now.tv_nsec)
+}
+
+/// One number for both parts of a time. Past the year 2262 it stays at the end.
+pub(crate) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }

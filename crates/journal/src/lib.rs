@@ -2,5 +2,8 @@
 //! is gone.
 
 mod identity;
+mod place;
+pub mod remove;
 
-pub use identity::Identity;
+pub use identity::{Identity, birth_clock};
+pub use place::{Found, Kind, Place, Unreachable};

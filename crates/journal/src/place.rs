@@ -1,0 +1,274 @@
+//! Where something is, said so that it cannot be turned into another place.
+//!
+//! A path is looked up anew each time, and whoever may rename a directory on the way decides what it
+//! means. So a place is a directory that is held open, and one name in it. The symbolic links above it
+//! are followed once, at the declaration; when it is opened again none is followed, and the directory
+//! must be the very one.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, FileType, Stat, Statx, StatxAttributes, StatxFlags, makedev, statat, statx,
+};
+use rustix::io::Errno;
+
+use crate::identity::{Identity, nanoseconds};
+use crate::remove::open;
+
+/// A name in a directory that is held open: what it means cannot be changed by renaming what is above it.
+#[derive(Debug)]
+pub struct Place {
+    directory: OwnedFd,
+    name: OsString,
+    path: PathBuf,
+}
+
+impl Place {
+    /// A place to declare. Symbolic links above the last component are followed now, and never later; the
+    /// last component is kept as it is, and need not exist.
+    ///
+    /// # Errors
+    ///
+    /// The path names no entry of a directory, or its directory cannot be opened.
+    pub fn declare(path: &Path) -> io::Result<Self> {
+        let bad = |why: &str| {
+            let text = format!("{}: {why}", path.display());
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        };
+        if path.as_os_str().is_empty() {
+            return bad("the path is empty; give the path of what is to be removed");
+        }
+        if path.as_os_str().as_bytes().contains(&0) {
+            return bad("the path has a zero byte in it; no file has such a name");
+        }
+        let absolute = std::path::absolute(path)?;
+        let (parent, name) = match (absolute.parent(), absolute.file_name()) {
+            (Some(parent), Some(name)) => (parent, name),
+            (None, _) => {
+                return bad(
+                    "this is the root directory, which is in no other; give a path below it",
+                );
+            }
+            (_, None) => {
+                return bad("the path ends in `..`; give the name of the directory that is meant");
+            }
+        };
+        let parent = parent.canonicalize().map_err(|error| {
+            let text =
+                format!("{}: the directory it is in cannot be found: {error}", path.display());
+            io::Error::new(error.kind(), text)
+        })?;
+        let directory = open::absolute(&parent).map_err(|error| {
+            let error = io::Error::from(error);
+            let text =
+                format!("{}: the directory it is in cannot be opened: {error}", path.display());
+            io::Error::new(error.kind(), text)
+        })?;
+        Ok(Self { directory, name: name.to_owned(), path: parent.join(name) })
+    }
+
+    /// A place that was declared before, perhaps by another process: no symbolic link is followed, and the
+    /// directory must be the one it was.
+    ///
+    /// # Errors
+    ///
+    /// There is no such directory any more, there is another, or it cannot be told.
+    pub fn reopen(path: &Path, parent: &Identity, same_boot: bool) -> Result<Self, Unreachable> {
+        let mut components = path.components();
+        let rooted = components.next() == Some(Component::RootDir);
+        let plain = components.all(|component| matches!(component, Component::Normal(_)));
+        let (true, true, Some(above), Some(name)) =
+            (rooted, plain, path.parent(), path.file_name())
+        else {
+            return Err(Unreachable::Unknown(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{}: not a path that was declared", path.display()),
+            )));
+        };
+        let directory = match open::absolute(above) {
+            Ok(directory) => directory,
+            Err(Errno::NOENT) => return Err(Unreachable::Gone),
+            Err(Errno::LOOP | Errno::NOTDIR) => return Err(Unreachable::Replaced),
+            Err(error) => return Err(Unreachable::Unknown(error.into())),
+        };
+        let identity = Identity::of(&directory).map_err(Unreachable::Unknown)?;
+        let same = if same_boot { parent.is(&identity) } else { parent.is_across_boots(&identity) };
+        if !same {
+            return Err(Unreachable::Replaced);
+        }
+        Ok(Self { directory, name: name.to_owned(), path: path.to_owned() })
+    }
+
+    /// The path of the directory, without symbolic links, and the name.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name in the directory.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Which directory it is in.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub fn parent(&self) -> io::Result<Identity> {
+        Identity::of(&self.directory)
+    }
+
+    /// What is there now, if anything is. A symbolic link is not followed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub fn look(&self) -> io::Result<Option<Found>> {
+        Ok(Found::at(self.directory(), &self.name)?)
+    }
+
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+/// Why a declared place cannot be opened again.
+#[derive(Debug)]
+pub enum Unreachable {
+    /// The directory it was in is gone, and what was there with it: there is nothing left to do.
+    Gone,
+    /// Its path leads to another directory by now, or over a symbolic link: nothing may be touched.
+    Replaced,
+    /// It cannot be told. Worth another try, unless the error says otherwise.
+    Unknown(io::Error),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => formatter.write_str("the directory it was in is gone"),
+            Self::Replaced => formatter.write_str("its path leads to another directory by now"),
+            Self::Unknown(error) => {
+                write!(formatter, "the directory it was in cannot be opened: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+/// What sort of file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A symbolic link, whatever it leads to.
+    Symlink,
+    /// A regular file, a socket, a pipe, a device.
+    Other,
+}
+
+/// What is at a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Which file it is.
+    pub identity: Identity,
+    /// What sort of file.
+    pub kind: Kind,
+    /// The number of the user it belongs to.
+    pub owner: u32,
+    /// Its permissions.
+    pub mode: u32,
+    /// How many names it has.
+    pub links: u64,
+    /// The number of the mount it is on, where the kernel says.
+    pub mount: Option<u64>,
+    /// Whether something is mounted there, where the kernel says.
+    pub mount_point: Option<bool>,
+}
+
+impl Found {
+    /// What is under that name, if anything is.
+    pub(crate) fn at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Self>, Errno> {
+        match Self::read(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is open.
+    pub(crate) fn open(file: BorrowedFd<'_>) -> Result<Self, Errno> {
+        Self::read(file, OsStr::new(""), AtFlags::EMPTY_PATH)
+    }
+
+    /// Whether both are on one mount, as far as the kernel tells mounts from each other.
+    pub(crate) fn shares_mount(&self, other: &Self) -> bool {
+        match (self.mount, other.mount) {
+            (Some(one), Some(another)) => one == another,
+            _ => self.identity.device == other.identity.device,
+        }
+    }
+
+    fn read(directory: BorrowedFd<'_>, name: &OsStr, flags: AtFlags) -> Result<Self, Errno> {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
+        match statx(directory, name, flags, wanted) {
+            Ok(known) => Ok(Self::from_statx(&known)),
+            // A kernel of before 4.11, or a sandbox of its time.
+            Err(Errno::NOSYS) => Ok(Self::from_stat(&statat(directory, name, flags)?)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn from_statx(known: &Statx) -> Self {
+        let says = |flag: StatxFlags| known.stx_mask & flag.bits() != 0;
+        let born = nanoseconds(known.stx_btime.tv_sec, known.stx_btime.tv_nsec.into());
+        let mode = u32::from(known.stx_mode);
+        let knows_mounts = known.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+        Self {
+            identity: Identity {
+                device: makedev(known.stx_dev_major, known.stx_dev_minor),
+                inode: known.stx_ino,
+                // Some say that they know, and have nothing but zeroes.
+                born: (says(StatxFlags::BTIME) && born != 0).then_some(born),
+            },
+            kind: kind(mode),
+            owner: known.stx_uid,
+            mode: mode & 0o7777,
+            links: known.stx_nlink.into(),
+            mount: says(StatxFlags::MNT_ID).then_some(known.stx_mnt_id),
+            mount_point: knows_mounts
+                .then(|| known.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
+        }
+    }
+
+    #[allow(clippy::unnecessary_cast, reason = "the types are not the same on all machines")]
+    fn from_stat(known: &Stat) -> Self {
+        Self {
+            identity: Identity { device: known.st_dev, inode: known.st_ino, born: None },
+            kind: kind(known.st_mode),
+            owner: known.st_uid,
+            mode: known.st_mode & 0o7777,
+            links: known.st_nlink as u64,
+            mount: None,
+            mount_point: None,
+        }
+    }
+}
+
+fn kind(mode: u32) -> Kind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}

@@ -1,0 +1,259 @@
+//! What may be removed at all. It is asked when a removal is declared, so that a mistake is told to whoever makes
+//! it, and again before the removal.
+//!
+//! A removal that runs when nobody looks needs more than one permission: so what no program means to remove is
+//! refused, even where the system would allow it.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::process::geteuid;
+
+use crate::identity::Identity;
+use crate::place::{Found, Kind, Place};
+
+/// Whether the tree there may be declared to be removed. Its identity, if it is there already.
+///
+/// # Errors
+///
+/// It may not.
+pub fn check_tree(place: &Place) -> Result<Option<Identity>, Refusal> {
+    check(place, Target::Tree)
+}
+
+/// The same for a file: whatever is no directory. A symbolic link is one, and is not followed.
+///
+/// # Errors
+///
+/// It may not.
+pub fn check_file(place: &Place) -> Result<Option<Identity>, Refusal> {
+    check(place, Target::File)
+}
+
+/// What is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Tree,
+    File,
+}
+
+/// Something may not be removed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What it is.
+    pub path: PathBuf,
+    /// Why not.
+    pub reason: Reason,
+}
+
+/// Why something may not be removed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is a home directory.
+    Home,
+    /// A home directory is inside it.
+    AboveHome(PathBuf),
+    /// It is a directory of the system, or directly in one.
+    System,
+    /// Something is mounted there.
+    MountPoint,
+    /// It is a directory that all users share.
+    Shared,
+    /// It belongs to another user.
+    Owner {
+        /// Whom it belongs to.
+        owner: u32,
+        /// Who we are.
+        user: u32,
+    },
+    /// It is a symbolic link, not a tree.
+    Symlink,
+    /// It is a file, not a tree.
+    File,
+    /// It is a directory, not a file.
+    Directory,
+    /// It cannot be looked at.
+    Unknown(io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} cannot be removed: ", self.path.display())?;
+        match &self.reason {
+            Reason::Home => formatter.write_str("it is a home directory; name something inside it"),
+            Reason::AboveHome(home) => {
+                write!(formatter, "the home directory {} is in it; name something that holds none", home.display())
+            }
+            Reason::System => formatter.write_str("it is a part of the system; name something that you have made"),
+            Reason::MountPoint => {
+                formatter.write_str("a file system is mounted there; name something inside it, or unmount it first")
+            }
+            Reason::Shared => formatter.write_str("all users share this directory; name something inside it"),
+            Reason::Owner { owner, user } => write!(
+                formatter,
+                "it belongs to user {owner}, and this program runs as user {user}; name something that is its own"
+            ),
+            Reason::Symlink => formatter.write_str(
+                "it is a symbolic link, not a directory; remove the link as a file, or name what it leads to",
+            ),
+            Reason::File => formatter.write_str("it is not a directory; remove it as a file"),
+            Reason::Directory => formatter.write_str("it is a directory; remove it as a tree"),
+            Reason::Unknown(error) => write!(formatter, "it cannot be looked at: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn check(place: &Place, target: Target) -> Result<Option<Identity>, Refusal> {
+    let refusal = |reason| Refusal { path: place.path().to_owned(), reason };
+    // What is not there yet must not be given a name that would be refused later.
+    check_path(place)?;
+    match place.look() {
+        Ok(Some(found)) => check_found(place, &found, target).map(|()| Some(found.identity)),
+        Ok(None) => Ok(None),
+        Err(error) => Err(refusal(Reason::Unknown(error))),
+    }
+}
+
+/// What may not be removed because of where it is.
+fn check_path(place: &Place) -> Result<(), Refusal> {
+    let path = place.path();
+    let refuse = |reason| Err(Refusal { path: path.to_owned(), reason });
+    if is_system(path) {
+        return refuse(Reason::System);
+    }
+    for home in homes() {
+        if home.path == path {
+            return refuse(Reason::Home);
+        }
+        if home.path.starts_with(path) {
+            return refuse(Reason::AboveHome(home.path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// What may not be removed because of what it is.
+pub(super) fn check_found(place: &Place, found: &Found, target: Target) -> Result<(), Refusal> {
+    check_path(place)?;
+    let refuse = |reason| Err(Refusal { path: place.path().to_owned(), reason });
+    match (target, found.kind) {
+        (Target::Tree, Kind::Directory) | (Target::File, Kind::Symlink | Kind::Other) => {}
+        (Target::Tree, Kind::Symlink) => return refuse(Reason::Symlink),
+        (Target::Tree, Kind::Other) => return refuse(Reason::File),
+        (Target::File, Kind::Directory) => return refuse(Reason::Directory),
+    }
+    let user = geteuid().as_raw();
+    if is_mount_point(place, found)? {
+        return refuse(Reason::MountPoint);
+    }
+    let number = (found.identity.device, found.identity.inode);
+    if homes().iter().any(|home| home.number == Some(number)) {
+        return refuse(Reason::Home);
+    }
+    // Sticky, and writable for all.
+    if found.kind == Kind::Directory && found.mode & 0o1002 == 0o1002 {
+        return refuse(Reason::Shared);
+    }
+    if found.owner != user {
+        return refuse(Reason::Owner { owner: found.owner, user });
+    }
+    Ok(())
+}
+
+fn is_mount_point(place: &Place, found: &Found) -> Result<bool, Refusal> {
+    let known = match found.mount_point {
+        // A mount point that is looked at by its name is that of what is mounted there: its number differs too.
+        Some(true) => return Ok(true),
+        Some(false) if found.mount.is_some() => found.mount,
+        _ => None,
+    };
+    match Found::open(place.directory()) {
+        Ok(parent) if known.is_some() => Ok(parent.mount.is_some_and(|mount| Some(mount) != known)),
+        Ok(parent) => Ok(!found.shares_mount(&parent)),
+        Err(error) => {
+            Err(Refusal { path: place.path().to_owned(), reason: Reason::Unknown(error.into()) })
+        }
+    }
+}
+
+/// Directories that a system cannot be without, or that belong to all its programs.
+const SYSTEM: [&str; 32] = [
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/dev/mqueue",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/lost+found",
+    "/media",
+    "/mnt",
+    "/nix",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/run/lock",
+    "/run/user",
+    "/sbin",
+    "/snap",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+    "/nix/store",
+    "/var/lib/systemd",
+];
+
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| path == Path::new(system))
+        || ["/usr", "/usr/local", "/var"]
+            .iter()
+            .any(|above| path.parent() == Some(Path::new(above)))
+}
+
+struct Home {
+    path: PathBuf,
+    number: Option<(u64, u64)>,
+}
+
+/// The home directories of the users of this machine. They are read once: a program that makes a directory and
+/// then has `$HOME` lead there, as test suites do, may still remove it.
+fn homes() -> &'static [Home] {
+    static HOMES: OnceLock<Vec<Home>> = OnceLock::new();
+    HOMES.get_or_init(|| {
+        let users = fs::read("/etc/passwd").unwrap_or_default();
+        let mut paths: Vec<PathBuf> = users
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| line.split(|byte| *byte == b':').nth(5))
+            .map(|home| PathBuf::from(OsStr::from_bytes(home)))
+            .collect();
+        paths.extend(std::env::var_os("HOME").map(PathBuf::from));
+        paths.retain(|path| path.is_absolute());
+        // Where a link is on the way, both the path with it and the one it leads to.
+        let real: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        paths.extend(real);
+        paths.sort_unstable();
+        paths.dedup();
+        let number = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+        paths.into_iter().map(|path| Home { number: number(&path), path }).collect()
+    })
+}
