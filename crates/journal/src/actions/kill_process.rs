@@ -1,0 +1,119 @@
+//! Killing a process, and its group where it leads one.
+//!
+//! A number alone does not name a process: it is killed only if it started when the declared one did. Of a
+//! group, only while its leader is there, waited for or not: when that is gone, nothing proves that what has
+//! its number is the same group.
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
+    pidfd_send_signal,
+};
+
+use crate::actions::{Action, Kind, Performed, Terms};
+use crate::bytes::{Reader, Writer};
+use crate::failure::Failure;
+use crate::owner::{self, Stat};
+
+pub(crate) static KIND: Kind = Kind {
+    code: 4,
+    name: "kill_process",
+    rank: 0,
+    ends_with_boot: true,
+    read: |from| Some(Box::new(KillProcess::read(from)?)),
+};
+
+#[derive(Debug)]
+struct KillProcess {
+    pid: i32,
+    started: u64,
+    /// Whether it led a group when it was declared.
+    leads: bool,
+}
+
+/// Declares that this process is to be killed, and its group if it leads one.
+///
+/// # Errors
+///
+/// There is no such process; or it is the first of all, or this one.
+pub fn declare(pid: i32) -> Result<Box<dyn Action>, Failure> {
+    let refuse = |reason: &str| Err(Failure::refusal(format!("process {pid}: {reason}")));
+    if pid <= 1 {
+        return refuse("only a number above 1 names a process that may be killed");
+    }
+    if pid == getpid().as_raw_nonzero().get() {
+        return refuse("that is this one: a process is not its own to kill");
+    }
+    let Some(stat) = Stat::of(pid) else { return refuse("there is none") };
+    let leads = stat.group == pid && pid != getpgrp().as_raw_nonzero().get();
+    Ok(Box::new(KillProcess { pid, started: stat.started, leads }))
+}
+
+impl KillProcess {
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (pid, started, leads) = (from.i32()?, from.u64()?, from.u8()?);
+        (pid > 1 && leads < 2).then_some(Self { pid, started, leads: leads == 1 })
+    }
+
+    fn kill(&self, pid: Pid) -> Result<Performed, Errno> {
+        // First of all, so that whoever is looked at from here on is one and the same.
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => Some(process),
+            Err(Errno::SRCH) => return Ok(Performed::Missing),
+            // Older kernels, or not allowed: between the look and the signal, its number could
+            // pass on only if all others were used up.
+            Err(_) => None,
+        };
+        let stat = Stat::of(self.pid);
+        let Some(stat) = stat.filter(|stat| stat.started == self.started) else {
+            return Ok(Performed::Replaced);
+        };
+        if self.leads && stat.group == self.pid {
+            kill_process_group(pid, Signal::KILL)?;
+            return Ok(Performed::Done);
+        }
+        match process {
+            Some(process) if owner::has_ended(&process) == Some(true) => {
+                return Ok(Performed::Missing);
+            }
+            Some(process) => pidfd_send_signal(process, Signal::KILL)?,
+            None => kill_process(pid, Signal::KILL)?,
+        }
+        Ok(Performed::Done)
+    }
+}
+
+impl Action for KillProcess {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn subject(&self) -> String {
+        let group = if self.leads { " and its group" } else { "" };
+        format!("process {}{group}", self.pid)
+    }
+
+    fn is_known(&self) -> bool {
+        true
+    }
+
+    fn confirm(&mut self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    fn perform(&self, terms: &Terms) -> Result<Performed, Failure> {
+        if !terms.same_boot {
+            return Ok(Performed::Missing);
+        }
+        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(Performed::Missing) };
+        match self.kill(pid) {
+            Ok(performed) => Ok(performed),
+            Err(Errno::SRCH) => Ok(Performed::Missing),
+            Err(error) => Err(Failure::with(&error.into(), self.subject())),
+        }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.i32(self.pid).u64(self.started).u8(self.leads.into());
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be declared: one file for each kind of action, and a line in [`kinds`](KINDS).
+//!
+//! An action is data: what it is about, and enough to know that again. It is *declared* by its owner,
+//! written down, and *performed* by whoever comes first: the owner, at one of the first two deaths; the
+//! guard or a sweep, when the owner is dead. Each must be **idempotent**, as it may be begun by one, and
+//! ended by another; and must **touch nothing but what was declared**, whatever has taken its place.
+
+mod files;
+pub mod kill_process;
+pub(crate) mod refused;
+pub mod remove_file;
+pub mod remove_tree;
+pub mod unlink_shared_memory;
+
+use std::fmt::Debug;
+
+use crate::bytes::{Reader, Writer};
+use crate::failure::Failure;
+
+/// One kind of action.
+pub struct Kind {
+    /// What it is called in journals, for ever.
+    pub(crate) code: u8,
+    /// What it is called in the doors.
+    pub name: &'static str,
+    /// Among the actions of one owner the lower come first: what works on files is stopped before
+    /// they go.
+    pub(crate) rank: u8,
+    /// Whether a boot of the machine ends what it is about: then nothing is left to do.
+    pub(crate) ends_with_boot: bool,
+    pub(crate) read: fn(&mut Reader<'_>) -> Option<Box<dyn Action>>,
+}
+
+/// Every kind.
+pub(crate) const KINDS: [&Kind; 4] =
+    [&remove_tree::KIND, &remove_file::KIND, &unlink_shared_memory::KIND, &kill_process::KIND];
+
+/// Something declared.
+pub trait Action: Debug + Send {
+    /// Which kind it is.
+    fn kind(&self) -> &'static Kind;
+
+    /// What it is about, in words: a path, a number.
+    fn subject(&self) -> String;
+
+    /// Whether it is known which file or process it is; otherwise it was declared before that was made.
+    fn is_known(&self) -> bool;
+
+    /// Looks whether it is there by now. True: it is, and is known from now on.
+    ///
+    /// # Errors
+    ///
+    /// As for declaring it.
+    fn confirm(&mut self) -> Result<bool, Failure>;
+
+    /// Whether both are about the same thing, known or not.
+    fn is_about_the_same(&self, other: &dyn Action) -> bool {
+        self.kind().rank == other.kind().rank && self.subject() == other.subject()
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// It is not done, or not all of it.
+    fn perform(&self, terms: &Terms) -> Result<Performed, Failure>;
+
+    /// Writes it down, for the `read` of its kind.
+    fn write(&self, to: &mut Writer);
+}
+
+/// How an action is to be performed.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Under which name to put what is about to be removed: one that nobody guesses, the same in each
+    /// attempt.
+    pub trash: String,
+    /// Whether it was declared since the machine was booted.
+    pub same_boot: bool,
+    /// When it was declared, in nanoseconds since 1970. What was declared before it was made was made
+    /// after that.
+    pub declared: i64,
+    /// How long after it was declared may that be, in nanoseconds, which was declared before it was made?
+    pub within: Option<i64>,
+}
+
+/// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Performed {
+    /// It is done.
+    Done,
+    /// There was nothing to do: it is gone already.
+    Missing,
+    /// Another is in its place by now. That was not touched.
+    Replaced,
+}
+
+pub(crate) fn write(action: &dyn Action) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u8(action.kind().code);
+    action.write(&mut writer);
+    writer.0
+}
+
+/// `None`: it was written by a library that knows more kinds, or more of this one.
+pub(crate) fn read(from: &mut Reader<'_>) -> Option<Box<dyn Action>> {
+    let code = from.u8()?;
+    let kind = KINDS.into_iter().find(|kind| kind.code == code)?;
+    (kind.read)(from)
+}

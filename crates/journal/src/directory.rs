@@ -1,0 +1,219 @@
+//! Where the journals are: one directory for each user, which nobody else can write to.
+//!
+//! Who can write there can have files removed with the user's rights. So it, and all that is
+//! above it, must belong to the user or to root, and must not be writable by others; and it must be on a
+//! disk of this machine, where locks and the names of processes mean what they say.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, fstatfs, openat};
+use rustix::process::{getegid, geteuid, getgid, getuid};
+
+use crate::failure::Failure;
+
+/// The variable that names another place than `$XDG_STATE_HOME/lastly/journals`.
+pub const VARIABLE: &str = "LASTLY_JOURNALS";
+
+/// What journals end in; and what is not one yet.
+pub(crate) const ENDING: &str = ".journal";
+pub(crate) const NEW: &str = ".new";
+
+/// File systems whose locks, or whose files, other machines have a part in: as `statfs` names them.
+const SHARED: [(i64, &str); 13] = [
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFF53_4D42, "CIFS"),
+    (0xFE53_4D42, "SMB2"),
+    (0x0102_1997, "9p"),
+    (0x6573_5546, "FUSE"),
+    (0x00C3_6400, "Ceph"),
+    (0x5346_414F, "AFS"),
+    (0x6B41_4653, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x0116_1970, "GFS2"),
+    (0x7461_636F, "OCFS2"),
+    (0x0BD0_0BD0, "Lustre"),
+];
+
+/// The directory of the journals, held open.
+#[derive(Debug)]
+pub struct Directory {
+    file: File,
+    path: PathBuf,
+}
+
+impl Directory {
+    /// That of this user, made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be trusted.
+    pub fn of_user() -> Result<Self, Failure> {
+        let path = Self::path_of_user()?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::with(&error, path.display()))?;
+        Self::open(&path)
+    }
+
+    /// That of this user, or `None` if it has never been made: then there are no journals.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be trusted.
+    pub fn of_user_if_there() -> Result<Option<Self>, Failure> {
+        let path = Self::path_of_user()?;
+        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        Self::open(&path).map(Some)
+    }
+
+    fn path_of_user() -> Result<PathBuf, Failure> {
+        if getuid() != geteuid() || getgid() != getegid() {
+            return Err(Failure::refusal(
+                "a program that has more rights than who runs it keeps no journal",
+            ));
+        }
+        let path = |name| env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+        let place = if let Some(journals) = path(VARIABLE) {
+            journals
+        } else if let Some(state) = path("XDG_STATE_HOME") {
+            state.join("lastly/journals")
+        } else {
+            let home = path("HOME").ok_or_else(|| {
+                Failure::refusal(format!("no place for journals: set HOME or {VARIABLE}"))
+            })?;
+            home.join(".local/state/lastly/journals")
+        };
+        if place.is_absolute() {
+            return Ok(place);
+        }
+        Err(Failure::refusal(format!(
+            "{}: the place for journals must be absolute",
+            place.display()
+        )))
+    }
+
+    /// This directory, if it can be trusted.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or cannot be trusted.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: &io::Error| Failure::with(error, path.display());
+        // From here on without links: what was looked at is what is used.
+        let path = fs::canonicalize(path).map_err(|error| failed(&error))?;
+        trust_what_is_above(&path)?;
+        let file = File::open(&path).map_err(|error| failed(&error))?;
+        Self::trusted(file, path)
+    }
+
+    /// A directory that is open already.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be trusted.
+    pub fn of_descriptor(file: File) -> Result<Self, Failure> {
+        let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let path = fs::read_link(link)?;
+        Self::trusted(file, path)
+    }
+
+    fn trusted(file: File, path: PathBuf) -> Result<Self, Failure> {
+        let failed = |error: &io::Error| Failure::with(error, path.display());
+        let metadata = file.metadata().map_err(|error| failed(&error))?;
+        if !metadata.is_dir() {
+            return Err(refuse(&path, "is no directory"));
+        }
+        if metadata.uid() != geteuid().as_raw() {
+            return Err(refuse(&path, "belongs to another user"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(refuse(&path, "is open to others: `chmod 700` it"));
+        }
+        let system = fstatfs(&file).map_err(|error| failed(&error.into()))?;
+        let kind = system.f_type as i64;
+        if let Some((_, name)) = SHARED.iter().find(|(number, _)| *number == kind) {
+            let reason = format!("is on {name}, where locks are not those of this machine alone");
+            return Err(refuse(&path, &reason));
+        }
+        Ok(Self { file, path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names in it that are journals'; with `ending`, those that end so.
+    pub(crate) fn names(&self, ending: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(format!("/proc/self/fd/{}", self.number()))? {
+            if let Some(name) = entry?.file_name().to_str() {
+                if name.ends_with(ending) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Opens a file in it, which is no link.
+    pub(crate) fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        debug_assert!(is_plain(name), "a name, not a path");
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(openat(&self.file, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    fn number(&self) -> i32 {
+        std::os::fd::AsRawFd::as_raw_fd(&self.file)
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Whether it is a name, and no path.
+pub(crate) fn is_plain(name: &str) -> bool {
+    Path::new(name).file_name() == Some(OsStr::new(name))
+}
+
+fn trust_what_is_above(path: &Path) -> Result<(), Failure> {
+    let mut above = PathBuf::new();
+    let parent = path.parent().unwrap_or(path);
+    for component in parent.components() {
+        debug_assert!(!matches!(component, Component::ParentDir), "resolved");
+        above.push(component);
+        let metadata =
+            fs::symlink_metadata(&above).map_err(|error| Failure::with(&error, above.display()))?;
+        if ![0, geteuid().as_raw()].contains(&metadata.uid()) {
+            let reason = format!("{} belongs to another user", above.display());
+            return Err(refuse(path, &format!("is not safe: {reason}")));
+        }
+        // In a sticky one others can make files, but not replace those of the user.
+        let is_sticky = metadata.mode() & 0o1000 != 0;
+        if metadata.mode() & 0o022 != 0 && !is_sticky {
+            let reason = format!("others can write to {}", above.display());
+            return Err(refuse(path, &format!("is not safe: {reason}")));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(path: &Path, reason: &str) -> Failure {
+    Failure::refusal(format!("{} {reason}", path.display()))
+}

@@ -1,0 +1,42 @@
+//! What a forked child gets of its parent's journal: nothing.
+//!
+//! The lock of [`own`](crate::own) is held across the fork, so that its copy in the child is whole. The
+//! child then closes its copies of the descriptors: the journal's lock is one with its parent's, and would
+//! keep the guard waiting as long as the child lives.
+
+use std::io;
+use std::mem;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+
+use crate::guard;
+use crate::own;
+
+/// Has all forks go by these rules. What forks past the C library, does not; see `own`.
+pub(crate) fn install() -> io::Result<()> {
+    // SAFETY: functions that take nothing and are there as long as the program is.
+    let error = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
+}
+
+extern "C" fn before() {
+    mem::forget(own::lock());
+}
+
+extern "C" fn in_parent() {
+    own::unlock();
+}
+
+extern "C" fn in_child() {
+    own::forget_parent();
+    own::unlock();
+}
+
+/// Closes a descriptor, if it is still of what it was.
+pub(crate) fn close((number, was): (i32, (u64, u64))) {
+    // SAFETY: not -1; whether it is open, the next call tells.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    if guard::identity(borrowed).is_ok_and(|identity| identity == was) {
+        // SAFETY: it is ours: what it is of, nobody else has opened under this number.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
+    }
+}

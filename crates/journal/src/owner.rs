@@ -1,0 +1,202 @@
+//! The process to which a journal belongs, and whether it is dead.
+//!
+//! **Dead only by proof.** To take a living process for a dead one would remove what it still uses; the
+//! reverse only leaves something behind. A process is named by its number, the moment at which it
+//! started, and the boot of the machine. It is dead if the machine was booted since, or if there is no
+//! such process any more. Nothing is known of another machine's processes, nor of those in another
+//! container, whose numbers mean something else.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, geteuid, getpid, pidfd_open, test_kill_process};
+
+use crate::bytes::{Reader, Writer};
+
+/// Who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its number.
+    pub pid: i32,
+    /// When it started, in ticks since the machine did.
+    pub started: u64,
+    /// The program's short name.
+    pub name: String,
+    /// The effective user.
+    pub user: u32,
+    place: Here,
+}
+
+/// Where and when numbers and times are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Here {
+    /// 0: not known.
+    machine: u128,
+    boot: u128,
+    /// The namespaces of numbers and of times.
+    pids: u64,
+    times: u64,
+}
+
+/// What is known of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is there, or it cannot be proven that it is not.
+    Alive,
+    /// It is gone, and the machine has not been booted since.
+    Dead,
+    /// The machine was booted since.
+    DeadBeforeBoot,
+    /// It is, or was, on another machine.
+    Elsewhere,
+    /// It is, or was, on this machine, in a container whose processes are not seen from here.
+    OtherContainer,
+}
+
+impl Life {
+    /// Whether there is proof of its death.
+    #[must_use]
+    pub fn is_dead(self) -> bool {
+        matches!(self, Self::Dead | Self::DeadBeforeBoot)
+    }
+}
+
+impl Owner {
+    /// This process. `None` where the system does not tell who that is: `/proc` is not there.
+    #[must_use]
+    pub fn own() -> Option<Self> {
+        let pid = getpid().as_raw_nonzero().get();
+        let stat = Stat::of(pid)?;
+        // A process without a `/proc` of its own namespace would find another's.
+        if Stat::read("self")?.pid != pid {
+            return None;
+        }
+        Some(Self {
+            pid,
+            started: stat.started,
+            name: stat.name,
+            user: geteuid().as_raw(),
+            place: Here::now()?,
+        })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        let Some(here) = Here::now() else { return Life::Alive };
+        if here.boot != self.place.boot {
+            let is_same = here.machine != 0 && here.machine == self.place.machine;
+            return if is_same { Life::DeadBeforeBoot } else { Life::Elsewhere };
+        }
+        if (here.pids, here.times) != (self.place.pids, self.place.times) {
+            return Life::OtherContainer;
+        }
+        if self.is_gone() { Life::Dead } else { Life::Alive }
+    }
+
+    /// Whether it is of the running boot.
+    #[must_use]
+    pub fn is_of_this_boot(&self) -> bool {
+        Here::now().is_some_and(|here| here.boot == self.place.boot)
+    }
+
+    /// Whether there is no such process, of those whose numbers are known here.
+    fn is_gone(&self) -> bool {
+        is_gone(self.pid, self.started) == Some(true)
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.i32(self.pid).u64(self.started).u32(self.user);
+        to.u128(self.place.machine).u128(self.place.boot);
+        to.u64(self.place.pids).u64(self.place.times);
+        to.text(self.name.as_ref());
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (pid, started, user) = (from.i32()?, from.u64()?, from.u32()?);
+        let (machine, boot) = (from.u128()?, from.u128()?);
+        let place = Here { machine, boot, pids: from.u64()?, times: from.u64()? };
+        let name = from.text()?.to_string_lossy().into_owned();
+        Some(Self { pid, started, name, user, place })
+    }
+}
+
+impl Here {
+    fn now() -> Option<Self> {
+        let namespace = |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map(|it| it.ino());
+        let id = |path| fs::read_to_string(path).ok().and_then(|text| number(&text));
+        let machine = id("/etc/machine-id").or_else(|| id("/var/lib/dbus/machine-id"));
+        Some(Self {
+            machine: machine.unwrap_or(0),
+            boot: id("/proc/sys/kernel/random/boot_id")?,
+            pids: namespace("pid").ok()?,
+            // Older kernels have none.
+            times: namespace("time").unwrap_or(0),
+        })
+    }
+}
+
+/// 32 hexadecimal digits, with or without hyphens.
+fn number(text: &str) -> Option<u128> {
+    let digits: String = text.trim().chars().filter(|it| *it != '-').collect();
+    (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok()).flatten()
+}
+
+/// Whether the process with this number that started at that moment has ended, all its threads; `None`
+/// if that cannot be told. The number must be one of this process's namespace.
+pub(crate) fn is_gone(pid: i32, started: u64) -> Option<bool> {
+    let pid = Pid::from_raw(pid)?;
+    // First of all, so that whoever is looked at from here on is one and the same.
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(Errno::SRCH) => return Some(true),
+        // Older kernels, or not allowed: then the moment at which it started has to do.
+        Err(_) if test_kill_process(pid) == Err(Errno::SRCH) => return Some(true),
+        Err(_) => {
+            return Some(Stat::of(pid.as_raw_nonzero().get())?.started != started);
+        }
+    };
+    let Some(stat) = Stat::of(pid.as_raw_nonzero().get()) else {
+        // It may have been waited for just now.
+        return has_ended(&process);
+    };
+    if stat.started != started { Some(true) } else { has_ended(&process) }
+}
+
+/// Whether the process behind this descriptor has ended, all its threads. One that nobody has waited for
+/// yet has.
+pub(crate) fn has_ended(process: &impl std::os::fd::AsFd) -> Option<bool> {
+    let mut asked = [PollFd::new(process, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut asked, Some(&at_once)).ok().map(|ready| ready > 0)
+}
+
+/// What `/proc` tells of a process.
+pub(crate) struct Stat {
+    pub(crate) pid: i32,
+    pub(crate) name: String,
+    pub(crate) group: i32,
+    pub(crate) started: u64,
+}
+
+impl Stat {
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        Self::read(&pid.to_string())
+    }
+
+    fn read(process: &str) -> Option<Self> {
+        let text = fs::read(format!("/proc/{process}/stat")).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        // The name stands in parentheses, and may contain any.
+        let (before, after) = (text.find('(')?, text.rfind(')')?);
+        let mut fields = text.get(after + 2..)?.split(' ');
+        Some(Self {
+            pid: text[..before].trim().parse().ok()?,
+            name: text[before + 1..after].to_owned(),
+            group: fields.nth(2)?.parse().ok()?,
+            started: fields.nth(16)?.parse().ok()?,
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! Doing what a dead process left undone: the one way for the guard, the sweep, and who forces it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::actions::{Performed, Terms};
+use crate::directory::Directory;
+use crate::log::Log;
+use crate::others::Others;
+use crate::owner::Life;
+use crate::record::{Entry, Header, Reading, Record};
+
+/// So often is something tried that does not work, before it is left to somebody who looks into it.
+pub const ATTEMPTS: u32 = 5;
+
+/// How long after it was declared something may have been made that is nevertheless taken for what was
+/// declared, if nobody saw the owner die. In nanoseconds.
+const SOON: i64 = 60_000_000_000;
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Performer {
+    /// The guard, which has seen the owner die at this moment, in nanoseconds since 1970.
+    Guard {
+        /// When it died.
+        died: i64,
+    },
+    /// A sweep. Where the machine was booted since, only what was written through to the disk is known
+    /// to hold: the rest may have been cancelled. `unsynced`: that, too.
+    Sweep {
+        /// Also what was not written through to the disk before the machine was booted.
+        unsynced: bool,
+    },
+    /// Somebody who says that it is to be done now.
+    Force {
+        /// Which entry.
+        only: u64,
+    },
+}
+
+/// What came of one entry.
+#[derive(Debug)]
+pub enum Fate {
+    /// As it says.
+    Performed(Performed),
+    /// A boot of the machine has done it.
+    EndedWithBoot,
+    /// A living process has declared the same.
+    TakenOver,
+    /// Not now: it will be tried again. Why it did not work.
+    Failed(String),
+    /// Nobody tries again, until somebody forces it. Why.
+    Stuck(String),
+    /// It is not certain enough, for this reason. Only who is asked to force it does it.
+    Unsure(&'static str),
+}
+
+impl Fate {
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Performed(_) | Self::EndedWithBoot | Self::TakenOver)
+    }
+}
+
+/// Why an entry is not performed though its owner is dead, before anything is tried.
+pub(crate) fn doubt(entry: &Entry, life: Life, performer: Performer) -> Option<&'static str> {
+    let unsynced = match performer {
+        Performer::Force { .. } => return None,
+        Performer::Sweep { unsynced } => unsynced,
+        Performer::Guard { .. } => false,
+    };
+    let is_older_boot = life == Life::DeadBeforeBoot;
+    (is_older_boot && !entry.synced && !unsynced)
+        .then_some("the machine was booted since, and it was not written through to the disk")
+}
+
+/// A journal whose owner is dead, locked by who does what is left of it.
+pub(crate) struct Replay<'a> {
+    pub(crate) directory: &'a Directory,
+    pub(crate) log: Log,
+    pub(crate) header: Header,
+    pub(crate) entries: BTreeMap<u64, Entry>,
+    pub(crate) life: Life,
+    pub(crate) others: &'a Others<'a>,
+}
+
+impl<'a> Replay<'a> {
+    pub(crate) fn new(
+        directory: &'a Directory,
+        log: Log,
+        reading: Reading,
+        life: Life,
+        others: &'a Others<'a>,
+    ) -> Self {
+        let Reading { header, entries, .. } = reading;
+        Self { directory, log, header, entries, life, others }
+    }
+
+    /// Does what is left, what works on files before files, the newest first. `tell` hears of each.
+    /// True: nothing is left, and the journal is gone.
+    pub(crate) fn run(
+        mut self,
+        performer: Performer,
+        tell: &mut dyn FnMut(&Entry, &Fate),
+    ) -> io::Result<bool> {
+        let mut order: Vec<(u8, Reverse<u64>)> = self
+            .entries
+            .values()
+            .map(|entry| (entry.action.kind().rank, Reverse(entry.id)))
+            .collect();
+        order.sort_unstable();
+        for (_, Reverse(id)) in order {
+            let Some(mut entry) = self.entries.remove(&id) else { continue };
+            let is_meant = match performer {
+                Performer::Force { only } => only == id,
+                _ => entry.stuck.is_none(),
+            };
+            let fate = if is_meant { Some(self.settle(&mut entry, performer)?) } else { None };
+            if let Some(fate) = &fate {
+                tell(&entry, fate);
+            }
+            if !fate.is_some_and(|fate| fate.is_done()) {
+                self.entries.insert(id, entry);
+            }
+        }
+        if !self.entries.is_empty() {
+            return Ok(false);
+        }
+        self.log.remove(self.directory)?;
+        Ok(true)
+    }
+
+    /// Forgets one, undone.
+    pub(crate) fn forget(mut self, id: u64) -> io::Result<()> {
+        self.log.add(&[Record::Cancelled(id)], true)?;
+        self.entries.remove(&id);
+        if self.entries.is_empty() { self.log.remove(self.directory) } else { Ok(()) }
+    }
+
+    fn settle(&mut self, entry: &mut Entry, performer: Performer) -> io::Result<Fate> {
+        if self.life == Life::DeadBeforeBoot && entry.action.kind().ends_with_boot {
+            self.log.add(&[Record::Done(entry.id)], false)?;
+            return Ok(Fate::EndedWithBoot);
+        }
+        if let Some(doubt) = doubt(entry, self.life, performer) {
+            return Ok(Fate::Unsure(doubt));
+        }
+        let name = self.log.name();
+        if !entry.unguessable && self.others.have_declared(&*entry.action, name) {
+            self.log.add(&[Record::Done(entry.id)], false)?;
+            return Ok(Fate::TakenOver);
+        }
+        self.log.add(&[Record::Claimed(entry.id)], false)?;
+        entry.attempts += 1;
+        match entry.action.perform(&self.terms(entry, performer)) {
+            Ok(performed) => {
+                self.log.add(&[Record::Done(entry.id)], false)?;
+                Ok(Fate::Performed(performed))
+            }
+            Err(failure) if failure.refused || entry.attempts >= ATTEMPTS => {
+                let reason = failure.to_string();
+                self.log.add(&[Record::Stuck(entry.id, &reason)], false)?;
+                entry.stuck = Some(reason.clone());
+                Ok(Fate::Stuck(reason))
+            }
+            Err(failure) => Ok(Fate::Failed(failure.to_string())),
+        }
+    }
+
+    fn terms(&self, entry: &Entry, performer: Performer) -> Terms {
+        let within = match performer {
+            Performer::Guard { died } => Some(died - entry.declared),
+            // Nobody else has such a name.
+            _ if entry.unguessable => None,
+            Performer::Sweep { .. } => Some(SOON),
+            Performer::Force { .. } => None,
+        };
+        Terms {
+            trash: trash(self.header.number, entry.id),
+            same_boot: self.life != Life::DeadBeforeBoot,
+            declared: entry.declared,
+            within,
+        }
+    }
+}
+
+/// The name under which an entry of this journal is put before it is removed.
+pub(crate) fn trash(journal: u128, entry: u64) -> String {
+    format!(".lastly-{journal:032x}-{entry:x}")
+}
