@@ -42,4 +42,5 @@ pub use identity::{Identity, birth_clock};
 pub use owner::{Life, Owner};
 pub use place::{Found, Kind, Place, Unreachable};
 pub use record::{Entry, Header, Unreadable};
-pub use replay::{ATTEMPTS, Fate, Performer};
+pub use actions::Performed;
+pub use replay::{ATTEMPTS, Fate};
