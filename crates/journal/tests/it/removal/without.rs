@@ -5,7 +5,8 @@ use lastly_journal::Unreachable;
 
 /// From now on this thread, and what it starts, has no call with one of these numbers.
 fn forbid(calls: &[i64], error: i32) {
-    let statement = |code: u32, jump: u8, k: u32| libc::sock_filter { code: code as u16, jt: jump, jf: 0, k };
+    let statement =
+        |code: u32, jump: u8, k: u32| libc::sock_filter { code: code as u16, jt: jump, jf: 0, k };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let mut program = vec![statement(load, 0, 0)];
     for (index, call) in calls.iter().enumerate() {
@@ -18,8 +19,10 @@ fn forbid(calls: &[i64], error: i32) {
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: this call takes numbers alone.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    let mode = libc::SECCOMP_MODE_FILTER;
     // SAFETY: `filter` points to `program`, which lives until the kernel has copied it.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) }, 0);
+    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const filter) };
+    assert_eq!(done, 0);
 }
 
 fn everything(scratch: &Scratch) {
@@ -32,10 +35,15 @@ fn everything(scratch: &Scratch) {
     let parent = declared.parent().unwrap();
     let again = Place::reopen(declared.path(), &parent, true).unwrap();
     let old = expected(&again);
-    assert_eq!(tree(&again, &old, OsStr::new(TRASH)).unwrap(), Outcome::Removed { files: FILLED + 51 });
+    assert_eq!(
+        tree(&again, &old, OsStr::new(TRASH)).unwrap(),
+        Outcome::Removed { files: FILLED + 51 }
+    );
     assert_eq!(tree(&again, &old, OsStr::new(TRASH)).unwrap(), Outcome::Missing);
     link(&scratch.canary(), &path);
-    assert_eq!(tree(&again, &old, OsStr::new(TRASH)).unwrap(), Outcome::Replaced);
+    // Without births it may seem to be the same, if it got the same inode.
+    let removed = tree(&again, &old, OsStr::new(TRASH));
+    assert!(matches!(removed, Ok(Outcome::Replaced) | Err(Failure::Refused(_))), "{removed:?}");
     assert_eq!(remove_file(&path).unwrap(), Outcome::Removed { files: 1 });
     scratch.assert_all_gone();
 
