@@ -85,8 +85,11 @@ fn mounts_deep_inside_are_left() {
     scratch.assert_untouched();
     // Once more, with the one that is left.
     let removed = tree(&place(&path), &ANY, OsStr::new(TRASH));
-    assert!(matches!(removed, Err(Failure::Left { left: 1, .. })), "{removed:?}");
+    let Err(Failure::Left { left: 1, first, .. }) = &removed else { panic!("{removed:?}") };
     scratch.assert_untouched();
+    unmount(&scratch.work(TRASH).join(first));
+    assert!(matches!(tree(&place(&path), &ANY, OsStr::new(TRASH)), Ok(Outcome::Removed { .. })));
+    scratch.assert_all_gone();
 }
 
 #[test]
@@ -118,4 +121,5 @@ fn a_mount_point_is_refused() {
         "{removed:?}"
     );
     assert_eq!(names(&path), ["a", "empty", "inner", "z"]);
+    unmount(&path);
 }
