@@ -18,7 +18,7 @@ const FOR_TESTS: &[&str] = &["pytest>=8.2,<10", "pytest-xdist>=3.6,<4", "psycopg
 /// What builds and checks. The formatter's range is narrow, as each minor version formats anew. The
 /// types of pytest are those of its plugin.
 const TOOLS: &[&str] = &[
-    "maturin>=1.9,<2",
+    "maturin>=1.12.1,<2",
     "mypy>=1.18,<3",
     "pyright[nodejs]>=1.1.405,<2",
     "pytest>=8.2,<10",
@@ -136,10 +136,12 @@ fn build(interpreter: &Interpreter) -> Result<PathBuf> {
     the_only(&wheels, || said(&mut maturin))
 }
 
-/// Keeps a build of the extension out of the way of others, and its wheel the same each time.
+/// Keeps a build of the extension out of the way of others, and its wheel the same each time. The
+/// program in it is the same for every CPython: it is built once.
 pub(crate) fn for_build(command: &mut Command, target: PathBuf) {
     // 1980: the oldest date that a wheel can say.
     command.env("CARGO_TARGET_DIR", target).env("SOURCE_DATE_EPOCH", "315532800");
+    command.env("LASTLY_GUARD_TARGET_DIR", folder("guard"));
 }
 
 /// The file that this makes in the folder.

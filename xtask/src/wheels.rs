@@ -45,6 +45,13 @@ fn install_and_try(source: &Path) -> Result<()> {
     venv.check()?;
     let said = said(venv.python()?.args(["-c", SMOKE]))?;
     ensure!(said == "died\ncalled\nexit", "the installed package does not work: {said}");
+    see_the_program(&venv)
+}
+
+/// It was built and brought along, for users to call and for the package to start.
+fn see_the_program(venv: &Venv) -> Result<()> {
+    let version = said(venv.program("lastly")?.arg("--version"))?;
+    ensure!(version.starts_with("lastly "), "the program does not work: {version}");
     Ok(())
 }
 
