@@ -8,18 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The workspace, in a checkout as in the source distribution.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// What the program is made of.
+/// What the program is made of, as seen from here: in a checkout as in the source distribution.
 const SOURCES: [&str; 6] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "crates/guard/Cargo.toml",
-    "crates/guard/src",
-    "crates/journal/Cargo.toml",
-    "crates/journal/src",
+    WORKSPACE,
+    "../Cargo.lock",
+    "../crates/guard/Cargo.toml",
+    "../crates/guard/src",
+    "../crates/journal/Cargo.toml",
+    "../crates/journal/src",
 ];
+const WORKSPACE: &str = "../Cargo.toml";
 
 /// maturin sets it; whoever checks, lints or documents the workspace does not, and needs no program.
 const FOR_PACKAGE: &str = "PYO3_BUILD_EXTENSION_MODULE";
@@ -33,7 +31,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed={TARGET_DIR}");
     if env::var_os(FOR_PACKAGE).is_some() {
         for source in SOURCES {
-            println!("cargo::rerun-if-changed={ROOT}/{source}");
+            println!("cargo::rerun-if-changed={source}");
         }
         let out = PathBuf::from(variable("OUT_DIR"));
         let built = build_program(&env::var_os(TARGET_DIR).map_or(out.join("guard"), Into::into));
@@ -47,7 +45,7 @@ fn build_program(target_dir: &Path) -> PathBuf {
     let mut cargo = Command::new(variable("CARGO"));
     cargo.args(["build", "--quiet", "--package", "lastly-guard", "--bin", "lastly"]);
     cargo.args(["--profile", "guard", "--target", &target, "--target-dir"]).arg(target_dir);
-    cargo.arg("--manifest-path").arg(Path::new(ROOT).join("Cargo.toml"));
+    cargo.args(["--manifest-path", WORKSPACE]);
     // maturin's flags are for the extension: for musl, to be linked dynamically.
     cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
     let status = cargo.status().expect("cargo, which runs this, starts");

@@ -133,15 +133,15 @@ fn build(interpreter: &Interpreter) -> Result<PathBuf> {
     maturin.arg(&interpreter.program).arg("--out").arg(&wheels);
     maturin.arg("--manifest-path").arg(root().join("python/Cargo.toml"));
     for_build(&mut maturin, folder.join("build"));
+    // The program in it is the same for every CPython, and built once.
+    maturin.env("LASTLY_GUARD_TARGET_DIR", self::folder("guard"));
     the_only(&wheels, || said(&mut maturin))
 }
 
-/// Keeps a build of the extension out of the way of others, and its wheel the same each time. The
-/// program in it is the same for every CPython: it is built once.
+/// Keeps a build of the extension out of the way of others, and its wheel the same each time.
 pub(crate) fn for_build(command: &mut Command, target: PathBuf) {
     // 1980: the oldest date that a wheel can say.
     command.env("CARGO_TARGET_DIR", target).env("SOURCE_DATE_EPOCH", "315532800");
-    command.env("LASTLY_GUARD_TARGET_DIR", folder("guard"));
 }
 
 /// The file that this makes in the folder.

@@ -25,6 +25,8 @@ lastly.finalize(called, print, 'called')()";
 pub(crate) fn wheels() -> Result<()> {
     let clean = folder("clean");
     copy_sources(&clean)?;
+    // To cargo, what comes from a source distribution is older than anything it has built.
+    remove(&folder("fresh-build"))?;
     let mut maturin = tool("maturin")?;
     maturin.args(["sdist", "--manifest-path"]).arg(clean.join("python/Cargo.toml"));
     maturin.arg("--out").arg(folder("sdist"));
@@ -55,14 +57,19 @@ fn see_the_program(venv: &Venv) -> Result<()> {
     Ok(())
 }
 
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
+
 /// Copies what git knows, and what it would be told next: nothing that was built.
 fn copy_sources(to: &Path) -> Result<()> {
     let mut list = Command::new("git");
     list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root());
     let files = output(&mut list).context("the clean copy needs git, and its checkout")?;
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
+    remove(to)?;
     for file in files.split('\0').map(Path::new) {
         let (from, to) = (root().join(file), to.join(file));
         // What was deleted is still known.
