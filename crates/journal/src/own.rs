@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::path::PathBuf;
 
 use rustix::process::getpid;
@@ -52,8 +52,10 @@ pub(crate) struct Own {
     /// Whose this is. Another process is a child that no handler of forks has seen.
     pid: i32,
     journal: Option<Journal>,
-    /// What is declared and not over, by key.
+    /// What is declared and not over, by key. What is just being performed is not in it.
     declared: Option<HashMap<usize, Declared>>,
+    /// How many stand in the journal that are not over.
+    open: usize,
     next: u64,
     handles_forks: bool,
     /// The guard's program, as the door says.
@@ -84,8 +86,9 @@ struct Declared {
 }
 
 thread_local! {
-    /// What the callback that is just being run has declared.
-    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+    /// What the callback that is just being run has declared. Without a destructor, so that there are turns
+    /// also when the program ends, and thread-locals that have one are gone.
+    static TURN: Cell<ManuallyDrop<Turn>> = const { Cell::new(ManuallyDrop::new(Turn::None)) };
 }
 
 enum Turn {
@@ -107,7 +110,7 @@ pub(crate) fn unlock() {
 /// In a forked child, which has the lock of its parent's.
 pub(crate) fn forget_parent() {
     // SAFETY: taken before the fork, by the thread that this one is a copy of; `unlock` follows.
-    let mut own = mem::ManuallyDrop::new(unsafe { OWN.taken() });
+    let mut own = ManuallyDrop::new(unsafe { OWN.taken() });
     own.forget();
 }
 
@@ -134,6 +137,7 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
     let entry = Entry { id, action, declared, synced: sync, unguessable, attempts: 0, stuck: None };
     let written = own.write(&[Record::Declared(&entry)], sync);
     let is_written = written.is_ok();
+    own.open += usize::from(is_written);
     own.map().insert(key, Declared { entry, is_written });
     own.note(written);
     own.trouble.tell()
@@ -202,6 +206,7 @@ pub fn set_at_exit(key: usize, on: bool) {
         own.begin();
         let written = own.write(&[Record::Declared(&declared.entry)], declared.entry.synced);
         declared.is_written = written.is_ok();
+        own.open += usize::from(declared.is_written);
         own.note(written);
     } else if !on && declared.is_written {
         own.strike(&declared, &Record::Cancelled(declared.entry.id));
@@ -216,7 +221,12 @@ pub fn turn(key: usize) -> TurnOf {
     let mut own = lock();
     let declared = if own.pid == pid() { own.map().remove(&key) } else { None };
     drop(own);
-    TurnOf(TURN.replace(declared.map_or(Turn::Inherited, Turn::Own)))
+    TurnOf(exchange(declared.map_or(Turn::Inherited, Turn::Own)))
+}
+
+/// Makes this the turn of this thread. Gives back the one before.
+fn exchange(turn: Turn) -> Turn {
+    ManuallyDrop::into_inner(TURN.replace(ManuallyDrop::new(turn)))
 }
 
 /// See [`turn`]. What it holds is the turn around it.
@@ -224,7 +234,7 @@ pub struct TurnOf(Turn);
 
 impl Drop for TurnOf {
     fn drop(&mut self) {
-        let left = TURN.replace(mem::replace(&mut self.0, Turn::None));
+        let left = exchange(mem::replace(&mut self.0, Turn::None));
         // Not performed after all: it is given up.
         if let Turn::Own(declared) = left {
             lock().strike(&declared, &Record::Cancelled(declared.entry.id));
@@ -240,7 +250,7 @@ impl Drop for TurnOf {
 pub fn perform(
     otherwise: impl FnOnce() -> Result<Box<dyn Action>, Failure>,
 ) -> Result<(), Failure> {
-    match TURN.replace(Turn::None) {
+    match exchange(Turn::None) {
         Turn::Inherited => Ok(()),
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
@@ -285,8 +295,7 @@ pub fn protection() -> Protection {
 /// The end of the program has done what it does: a journal in which nothing is left goes.
 pub fn end() {
     let mut own = lock();
-    let is_over = own.pid == pid() && own.map().values().all(|declared| !declared.is_written);
-    if is_over {
+    if own.pid == pid() && own.open == 0 {
         if let Some(Journal { directory, log, .. }) = own.journal.take() {
             // Otherwise the guard does it, or a sweep.
             _ = log.remove(&directory);
@@ -311,6 +320,7 @@ impl Own {
             pid: 0,
             journal: None,
             declared: None,
+            open: 0,
             next: 1,
             handles_forks: false,
             program: None,
@@ -378,6 +388,7 @@ impl Own {
         if !declared.is_written || self.pid != pid() {
             return;
         }
+        self.open -= 1;
         let is_given_up = matches!(record, Record::Cancelled(_));
         // What is done is gone, whatever the disk says of it; what was given up must not go.
         let sync = declared.entry.synced && is_given_up;
@@ -406,6 +417,7 @@ impl Own {
         }
         // Not dropped: another thread of the parent may have been about to change it.
         mem::forget(self.declared.take());
+        self.open = 0;
         self.trouble = Trouble::default();
         self.pid = pid();
     }
