@@ -36,10 +36,11 @@ pub mod remove;
 mod replay;
 pub mod sweep;
 
+pub use actions::Performed;
 pub use directory::{Directory, VARIABLE};
 pub use failure::Failure;
 pub use identity::{Identity, birth_clock};
 pub use owner::{Life, Owner};
 pub use place::{Found, Kind, Place, Unreachable};
 pub use record::{Entry, Header, Unreadable};
-pub use replay::{ATTEMPTS, Fate, Performer};
+pub use replay::{ATTEMPTS, Fate};

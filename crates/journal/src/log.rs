@@ -16,6 +16,7 @@ use rustix::process::geteuid;
 
 use crate::bytes;
 use crate::directory::{Directory, ENDING, NEW};
+use crate::guard::identity;
 use crate::record::{Entry, Header, Reading, Record};
 
 /// Short journals are not worth writing anew.
@@ -134,7 +135,7 @@ impl Log {
         let identity = identity(&file)?;
         // It may have been removed, or written anew, before it was locked.
         let there = Self::look_at(directory, name, OFlags::RDONLY)?;
-        if self::identity(&there)? != identity {
+        if crate::guard::identity(&there)? != identity {
             return Err(Closed::Locked);
         }
         let name = name.to_owned();
@@ -241,6 +242,13 @@ impl Log {
         Ok(unlinkat(directory, self.name.as_str(), rustix::fs::AtFlags::empty())?)
     }
 
+    /// Removes it, or at least all that it says: nothing of that must be done.
+    pub(crate) fn abolish(self, directory: &Directory) {
+        // What was removed has no other name, and what is empty says nothing.
+        _ = self.file.set_len(0);
+        _ = self.remove(directory);
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -257,9 +265,4 @@ pub(crate) fn read_file(mut file: &File) -> io::Result<Vec<u8>> {
     io::Seek::rewind(&mut file)?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn identity(file: &File) -> io::Result<(u64, u64)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
 }

@@ -7,7 +7,11 @@
 //! container, whose numbers mean something else.
 
 use std::fs;
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -102,6 +106,37 @@ impl Owner {
         Here::now().is_some_and(|here| here.boot == self.place.boot)
     }
 
+    /// Waits until it has ended, all its threads. `ready` is called when its end can no longer be missed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be known when it ends: its number means something else here.
+    pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<()> {
+        let here = Here::now().ok_or(io::ErrorKind::NotFound)?;
+        if here != self.place {
+            return Err(io::Error::other("it is in another container, or of another boot"));
+        }
+        let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidData)?;
+        let process = pidfd_open(pid, PidfdFlags::empty());
+        // After that: if it is the right one, so is what was opened.
+        let is_gone = self.is_gone();
+        ready();
+        match process {
+            _ if is_gone => Ok(()),
+            Ok(process) => {
+                while has_ended_within(&process, None) != Some(true) {}
+                Ok(())
+            }
+            // Older kernels, or not allowed.
+            Err(_) => {
+                while !self.is_gone() {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Whether there is no such process, of those whose numbers are known here.
     fn is_gone(&self) -> bool {
         is_gone(self.pid, self.started) == Some(true)
@@ -167,10 +202,13 @@ pub(crate) fn is_gone(pid: i32, started: u64) -> Option<bool> {
 
 /// Whether the process behind this descriptor has ended, all its threads. One that nobody has waited for
 /// yet has.
-pub(crate) fn has_ended(process: &impl std::os::fd::AsFd) -> Option<bool> {
+pub(crate) fn has_ended(process: &impl AsFd) -> Option<bool> {
+    has_ended_within(process, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
+}
+
+fn has_ended_within(process: &impl AsFd, time: Option<&Timespec>) -> Option<bool> {
     let mut asked = [PollFd::new(process, PollFlags::IN)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut asked, Some(&at_once)).ok().map(|ready| ready > 0)
+    poll(&mut asked, time).ok().map(|ready| ready > 0)
 }
 
 /// What `/proc` tells of a process.

@@ -20,7 +20,7 @@ const SOON: i64 = 60_000_000_000;
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Performer {
+pub(crate) enum Performer {
     /// The guard, which has seen the owner die at this moment, in nanoseconds since 1970.
     Guard {
         /// When it died.

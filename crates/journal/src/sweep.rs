@@ -1,5 +1,6 @@
 //! Finding what dead processes left: all journals of a user, one after the other.
 
+use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -58,6 +59,22 @@ pub enum Trouble {
     Unreadable(Unreadable),
     /// The system refused.
     Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untrusted(why) => write!(f, "not trusted: {why}"),
+            Self::Unreadable(Unreadable::Empty) => write!(f, "it is empty yet"),
+            Self::Unreadable(Unreadable::Damaged { at }) => {
+                write!(f, "damaged at byte {at}: nothing is done that it says")
+            }
+            Self::Unreadable(Unreadable::Foreign) => {
+                write!(f, "written by another version of lastly: nothing is done that it says")
+            }
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
 }
 
 impl Journal {
@@ -247,6 +264,19 @@ fn remove_if_abandoned(directory: &Directory, name: &str) -> io::Result<()> {
     }
 }
 
+/// Whose journal this is.
+///
+/// # Errors
+///
+/// It is not there, or cannot be trusted, or read.
+pub fn owner_of(directory: &Directory, name: &str) -> io::Result<Owner> {
+    match look_at(directory, name) {
+        Some(Ok(journal)) => Ok(journal.owner),
+        Some(Err(trouble)) => Err(io::Error::other(trouble.to_string())),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
 /// Waits until nobody has this journal, whose owner has just died, and does what it says. `tell` hears of
 /// each entry. False: something is left.
 ///
@@ -304,6 +334,11 @@ pub fn force(
     let Ok(journal) = &found.state else {
         return Err(io::Error::other("the journal cannot be trusted, or read"));
     };
+    if journal.life == Life::Elsewhere {
+        let reason = "it belongs to another machine: force it there; if that is gone for good, \
+             remove the journal by hand";
+        return Err(io::Error::other(reason));
+    }
     if journal.life == Life::Alive {
         let owner = &journal.owner;
         let reason = format!("its owner, {} ({}), is alive", owner.pid, owner.name);

@@ -1,0 +1,117 @@
+//! `lastly sweep`: doing what dead programs left.
+
+use lastly_journal::sweep::{Event, Found, Journal, Options, look, sweep};
+use lastly_journal::{Directory, Failure, Fate, Life};
+
+use super::words;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Also what was not written through to the disk before the machine was booted: it may have been
+    /// given up since, and that note be lost
+    #[arg(long)]
+    unsynced: bool,
+    /// Also what programs in other containers of this machine left, if nobody has their journal open: not
+    /// where they close files that they have not opened
+    #[arg(long)]
+    trust_locks: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
+    let Some(directory) = super::directory()? else { return Ok(true) };
+    let Arguments { dry_run, unsynced, trust_locks } = *arguments;
+    if dry_run {
+        return foretell(&directory, arguments);
+    }
+    let mut tally = Tally::default();
+    let options = Options { unsynced, trust_locks };
+    if !sweep(&directory, options, &mut |event| tally.hear(&event))? {
+        println!("Another sweep is going on.");
+        return Ok(true);
+    }
+    println!("{} done, {} left, {} failed.", tally.done, tally.left, tally.failed);
+    Ok(tally.failed == 0)
+}
+
+/// What came of a sweep so far.
+#[derive(Default)]
+struct Tally {
+    done: u32,
+    left: u32,
+    failed: u32,
+}
+
+impl Tally {
+    fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            // Before the work, which may be long: who waits sees at what it is.
+            Event::Journal(found) => self.begin(found),
+            Event::Entry(entry, fate) => {
+                match fate {
+                    Fate::Failed(_) | Fate::Stuck(_) => self.failed += 1,
+                    Fate::Unsure(_) => self.left += 1,
+                    _ => self.done += 1,
+                }
+                println!("  {}: {}", words::deed(entry), words::plain(&words::fate(fate)));
+            }
+            Event::Locked(found) => {
+                self.left += 1;
+                println!("  left for later: somebody has {} open", words::plain(&found.name));
+            }
+            Event::Failed(what) => {
+                self.failed += 1;
+                println!("  {}", words::plain(what));
+            }
+        }
+    }
+
+    fn begin(&mut self, found: &Found) {
+        match &found.state {
+            Ok(journal) if journal.life != Life::Alive => println!("{}", heading(journal)),
+            Ok(_) => {}
+            Err(trouble) => {
+                self.left += 1;
+                println!("{}: {trouble}", words::plain(&found.name));
+            }
+        }
+    }
+}
+
+fn heading(journal: &Journal) -> String {
+    let owner = &journal.owner;
+    let actions = journal.entries.len();
+    let life = words::life(journal.life);
+    format!("{} {}, {life}: {actions} declared", owner.pid, words::plain(&owner.name))
+}
+
+fn foretell(directory: &Directory, arguments: &Arguments) -> Result<bool, Failure> {
+    for found in look(directory)? {
+        let journal = match &found.state {
+            Ok(journal) => journal,
+            Err(trouble) => {
+                println!("{}: {trouble}", words::plain(&found.name));
+                continue;
+            }
+        };
+        let is_trusted = journal.life == Life::OtherContainer && arguments.trust_locks;
+        if journal.life == Life::Alive {
+            continue;
+        }
+        println!("{}", heading(journal));
+        // In the order in which it would be done, but for what belongs to processes.
+        for entry in journal.entries.iter().rev() {
+            let doubt = journal.doubt(entry).filter(|_| !arguments.unsynced);
+            let what = match (&entry.stuck, doubt) {
+                (Some(_), _) => "left alone: it is stuck",
+                (None, Some(why)) => why,
+                (None, None) if journal.life.is_dead() || is_trusted => "would be done",
+                (None, None) => "left alone",
+            };
+            println!("  {}: {what}", words::deed(entry));
+        }
+    }
+    Ok(true)
+}

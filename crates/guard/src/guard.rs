@@ -1,0 +1,72 @@
+//! The guard: it waits for the death of one process, does what that had declared, and ends.
+//!
+//! Whoever started it may be killed at any moment, with all that belongs to it. So it belongs to nobody:
+//! its own session, no open files of its owner's, the root as its directory. It knows nothing but the name of a
+//! journal, and reads that when it is time. If it is killed itself, its owner starts another at the next
+//! declaration; if both are, there is the sweep.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use lastly_journal::Directory;
+use lastly_journal::guard::{READY, SWEEP};
+use lastly_journal::sweep::{owner_of, replay, sweep_at_start};
+use rustix::process::{setsid, umask};
+
+use crate::process;
+
+/// What does not work may work a moment later: what was killed lets go of its files. After that it is the
+/// sweep's.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(2)];
+
+/// `lastly guard JOURNAL [sweep]`, with the directory of the journals as standard input, and a pipe as
+/// standard output. Only the library starts it so.
+pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    process::close_others();
+    let journal = arguments.next().and_then(|name| name.into_string().ok());
+    let is_to_sweep = arguments.next().is_some_and(|argument| argument == SWEEP);
+    let guarded = journal
+        .ok_or_else(|| io::Error::other("the library starts this; there is nothing to see here"))
+        .and_then(|journal| guard(&journal, is_to_sweep));
+    match guarded {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lastly guard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
+    let directory =
+        Directory::of_descriptor(File::from(io::stdin().as_fd().try_clone_to_owned()?))?;
+    // Whatever it does from here on is its own.
+    process::leave_parent()?;
+    process::ignore_signals();
+    setsid()?;
+    env::set_current_dir("/")?;
+    umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let ready = || {
+        // If nobody listens any more, its owner is dead: that is what it waits for.
+        _ = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
+        if is_to_sweep {
+            // Beside the wait, which must not be late.
+            process::beside(|| _ = sweep_at_start(&directory));
+        }
+    };
+    owner_of(&directory, journal)?.await_end(ready)?;
+    for pause in PAUSES {
+        if replay(&directory, journal, &mut |_, _| ())? {
+            break;
+        }
+        thread::sleep(pause);
+    }
+    Ok(())
+}

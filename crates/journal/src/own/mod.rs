@@ -1,0 +1,257 @@
+//! This process's own journal, for the doors.
+//!
+//! It is begun by the first declared action, and gone with the last one. A door names each by a *key*: the
+//! address of its finalizer. In a forked child there is none of its parent's: **only the creator
+//! performs**. A child that declares something begins a journal of its own.
+
+mod state;
+
+use std::cell::Cell;
+use std::mem;
+use std::path::PathBuf;
+
+use crate::actions::refused::Refused;
+use crate::actions::{Action, Terms};
+use crate::directory::Directory;
+use crate::failure::Failure;
+use crate::guard;
+use crate::identity::birth_clock;
+use crate::lock::{Lock, Locked};
+use crate::record::{Entry, Record};
+use crate::replay;
+use crate::sweep;
+
+use state::{Declared, Own, pid, random};
+
+static OWN: Lock<Own> = Lock::new(Own::new());
+
+/// How an action is written down.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Through to the disk, so that it outlives the machine. Otherwise it outlives the process.
+    pub sync: bool,
+    /// Nobody else comes upon this name.
+    pub unguessable: bool,
+}
+
+/// What protects the declared actions of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// A guard, and after it the sweep.
+    Guard,
+    /// The sweep only, for this reason.
+    Sweep(String),
+    /// Nothing but this process itself, for this reason.
+    Nothing(String),
+}
+
+thread_local! {
+    /// What the callback that is just being run has declared.
+    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+}
+
+enum Turn {
+    None,
+    /// This.
+    Own(Declared),
+    /// It was another process's.
+    Inherited,
+}
+
+pub(crate) fn lock() -> Locked<'static, Own> {
+    OWN.lock()
+}
+
+pub(crate) fn unlock() {
+    OWN.unlock();
+}
+
+/// In a forked child, which has the lock of its parent's.
+pub(crate) fn forget_parent() {
+    // SAFETY: taken before the fork, by the thread that this one is a copy of; `unlock` follows.
+    let mut own = mem::ManuallyDrop::new(unsafe { OWN.taken() });
+    own.forget();
+}
+
+/// Where the guard's program is, if the environment does not say otherwise.
+pub fn set_guard(program: Option<PathBuf>) {
+    let mut own = lock();
+    own.set_program(program);
+}
+
+/// Writes an action down, before the finalizer with this key is entered. `Some`: it is kept in this process
+/// only, or there is no guard; told once. To be called when the door's own work can fail no more, or to
+/// be followed by [`cancel`].
+///
+/// It never fails: what cannot be written down can still be done at the first two deaths.
+#[must_use]
+pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<String> {
+    let mut own = lock();
+    let is_to_sweep = own.begin();
+    let id = own.next;
+    own.next += 1;
+    let Manner { sync, unguessable } = manner;
+    let declared = birth_clock();
+    let entry = Entry { id, action, declared, synced: sync, unguessable, attempts: 0, stuck: None };
+    let mut declared = Declared { entry, is_written: false };
+    own.write_down(&mut declared);
+    own.map().insert(key, declared);
+    let told = own.trouble.tell();
+    drop(own);
+    if is_to_sweep {
+        sweep_here();
+    }
+    told
+}
+
+/// What the guard would have done, had it been started. Nothing is locked: it may take long.
+fn sweep_here() {
+    if let (true, Ok(Some(directory))) = (guard::may_sweep(), Directory::of_user_if_there()) {
+        // What does not work will be tried by the next.
+        _ = sweep::sweep_at_start(&directory);
+    }
+}
+
+/// What is refused is not written down; its finalizer is this process's all the same, and fails when its
+/// turn comes.
+pub fn refuse(key: usize, failure: &Failure) {
+    let action: Box<dyn Action> = Box::new(Refused(failure.to_string()));
+    let mut own = lock();
+    if own.pid != pid() {
+        own.forget();
+    }
+    let entry = Entry {
+        id: 0,
+        action,
+        declared: birth_clock(),
+        synced: false,
+        unguessable: false,
+        attempts: 0,
+        stuck: None,
+    };
+    own.map().insert(key, Declared { entry, is_written: false });
+}
+
+/// What was declared before it was made is there by now: has it known which one it is.
+///
+/// # Errors
+///
+/// It is not what was declared. Then nothing has changed.
+pub fn confirm(key: usize) -> Result<bool, Failure> {
+    let mut own = lock();
+    if own.pid != pid() {
+        return Ok(false);
+    }
+    let Some(mut declared) = own.map().remove(&key) else { return Ok(false) };
+    let was_known = declared.entry.action.is_known();
+    let confirmed = declared.entry.action.confirm();
+    let mut written = Ok(());
+    if matches!(confirmed, Ok(true)) && !was_known && declared.is_written {
+        let sync = declared.entry.synced;
+        written = own.write(&[Record::Declared(&declared.entry)], sync);
+    }
+    own.map().insert(key, declared);
+    written.map_err(|error| Failure::with(&error, "cannot write the journal"))?;
+    confirmed
+}
+
+/// It is given up, undone.
+pub fn cancel(key: usize) {
+    let mut own = lock();
+    if own.pid == pid() {
+        if let Some(mut declared) = own.map().remove(&key) {
+            own.give_up(&mut declared);
+        }
+    }
+}
+
+/// Whether the third death is to do it, too. What the end of the program is to leave, the guard leaves.
+pub fn set_at_exit(key: usize, on: bool) {
+    let mut own = lock();
+    if own.pid != pid() {
+        return;
+    }
+    let Some(mut declared) = own.map().remove(&key) else { return };
+    if on && !declared.is_written && declared.entry.id != 0 {
+        own.begin();
+        own.write_down(&mut declared);
+    } else if !on {
+        own.give_up(&mut declared);
+    }
+    own.map().insert(key, declared);
+}
+
+/// While this lives, the action that this thread performs next is the one with this key.
+#[must_use]
+pub fn turn(key: usize) -> TurnOf {
+    let mut own = lock();
+    let declared = if own.pid == pid() { own.map().remove(&key) } else { None };
+    drop(own);
+    TurnOf(TURN.replace(declared.map_or(Turn::Inherited, Turn::Own)))
+}
+
+/// See [`turn`]. What it holds is the turn around it.
+pub struct TurnOf(Turn);
+
+impl Drop for TurnOf {
+    fn drop(&mut self) {
+        let left = TURN.replace(mem::replace(&mut self.0, Turn::None));
+        // Not performed after all: it is given up.
+        if let Turn::Own(mut declared) = left {
+            lock().give_up(&mut declared);
+        }
+    }
+}
+
+/// Performs an action: the one whose turn it is on this thread; if none is, what `otherwise` makes.
+///
+/// # Errors
+///
+/// It is not done. If it was declared, it still is: the guard will try again.
+pub fn perform(
+    otherwise: impl FnOnce() -> Result<Box<dyn Action>, Failure>,
+) -> Result<(), Failure> {
+    match TURN.replace(Turn::None) {
+        Turn::Inherited => Ok(()),
+        Turn::Own(declared) => perform_declared(&declared),
+        Turn::None => {
+            let terms = Terms {
+                trash: replay::trash(random()?, 0),
+                same_boot: true,
+                declared: i64::MIN,
+                within: None,
+            };
+            otherwise()?.perform(&terms).map(|_| ())
+        }
+    }
+}
+
+fn perform_declared(declared: &Declared) -> Result<(), Failure> {
+    let Declared { entry, .. } = declared;
+    let journal = lock().number();
+    let terms = Terms {
+        trash: replay::trash(journal.map_or_else(random, Ok)?, entry.id),
+        same_boot: true,
+        declared: entry.declared,
+        within: None,
+    };
+    // Nothing is locked: this may take long.
+    entry.action.perform(&terms)?;
+    lock().note_done(declared);
+    Ok(())
+}
+
+/// What protects what this process declares. Begins its journal, and starts its guard, if need be.
+pub fn protection() -> Protection {
+    let mut own = lock();
+    own.begin();
+    own.trouble.protection()
+}
+
+/// The end of the program has done what it does: a journal in which nothing is left goes.
+pub fn end() {
+    let mut own = lock();
+    if own.pid == pid() {
+        own.end();
+    }
+}

@@ -1,0 +1,274 @@
+//! What [`own`](super) keeps: the journal, its guard, and what is declared.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem;
+use std::path::PathBuf;
+
+use rustix::process::getpid;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::directory::Directory;
+use crate::failure::Failure;
+use crate::fork;
+use crate::guard::{self, Guard};
+use crate::identity::birth_clock;
+use crate::log::{Closed, Log};
+use crate::own::Protection;
+use crate::owner::Owner;
+use crate::record::{Entry, Header, Record};
+
+pub(crate) struct Own {
+    /// Whose this is. Another process is a child that no handler of forks has seen.
+    pub(super) pid: i32,
+    journal: Option<Journal>,
+    /// What is declared and not over, by key.
+    pub(super) declared: Option<HashMap<usize, Declared>>,
+    pub(super) next: u64,
+    /// How many stand in the journal that are not over: more than are in `declared`, as some are just
+    /// being performed, or could not be.
+    open: usize,
+    handles_forks: bool,
+    /// The guard's program, as the door says.
+    program: Option<PathBuf>,
+    pub(super) trouble: Trouble,
+}
+
+/// What does not work, and what of that was told.
+#[derive(Default)]
+pub(super) struct Trouble {
+    no_journal: Option<String>,
+    no_guard: Option<String>,
+    is_told: bool,
+}
+
+struct Journal {
+    directory: Directory,
+    log: Log,
+    header: Header,
+    guard: Option<Guard>,
+}
+
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) entry: Entry,
+    /// Whether it stands in the journal.
+    pub(super) is_written: bool,
+}
+
+pub(super) fn pid() -> i32 {
+    getpid().as_raw_nonzero().get()
+}
+
+pub(super) fn random() -> io::Result<u128> {
+    let mut bytes = [0; 16];
+    let filled = getrandom(&mut bytes, GetRandomFlags::empty())?;
+    debug_assert_eq!(filled, bytes.len(), "so few come at once");
+    Ok(u128::from_le_bytes(bytes))
+}
+
+impl Own {
+    pub(super) const fn new() -> Self {
+        Self {
+            pid: 0,
+            journal: None,
+            declared: None,
+            next: 1,
+            open: 0,
+            handles_forks: false,
+            program: None,
+            trouble: Trouble { no_journal: None, no_guard: None, is_told: false },
+        }
+    }
+
+    pub(super) fn map(&mut self) -> &mut HashMap<usize, Declared> {
+        self.declared.get_or_insert_default()
+    }
+
+    /// Has a journal and a guard be there, as far as that is possible. True: the guard has just been
+    /// found not to be, and who asks is to sweep in its place.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.pid != pid() {
+            self.forget();
+        }
+        if !self.handles_forks {
+            self.handles_forks = fork::install().is_ok();
+        }
+        if self.journal.is_none() && self.trouble.no_journal.is_none() {
+            match Journal::begin() {
+                Ok(journal) => self.journal = Some(journal),
+                Err(failure) => self.trouble.no_journal = Some(failure.to_string()),
+            }
+        }
+        self.see_to_guard()
+    }
+
+    fn see_to_guard(&mut self) -> bool {
+        let Some(journal) = &mut self.journal else { return false };
+        if self.trouble.no_guard.is_some() || journal.guard.as_ref().is_some_and(Guard::is_alive) {
+            return false;
+        }
+        if let Some(dead) = journal.guard.take() {
+            fork::close(dead.descriptor());
+            mem::forget(dead);
+        }
+        let started = guard::find(self.program.as_deref()).and_then(|program| {
+            let Journal { directory, log, .. } = &*journal;
+            Guard::start(&program, directory, log.name())
+                .map_err(|error| format!("{}: {error}", program.display()))
+        });
+        match started {
+            Ok(guard) => journal.guard = Some(guard),
+            Err(why) => self.trouble.no_guard = Some(why),
+        }
+        self.trouble.no_guard.is_some()
+    }
+
+    /// Adds records to the journal, if there is one.
+    pub(super) fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
+        let Some(journal) = &mut self.journal else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        journal.write(records, sync)
+    }
+
+    /// Writes an action down, if that is possible.
+    pub(super) fn write_down(&mut self, declared: &mut Declared) {
+        let Declared { entry, is_written } = declared;
+        match self.write(&[Record::Declared(entry)], entry.synced) {
+            Ok(()) => {
+                *is_written = true;
+                self.open += 1;
+                if self.journal.is_some() {
+                    self.trouble.no_journal = None;
+                }
+            }
+            // Where there is no journal, it is known why.
+            Err(_) if self.journal.is_none() => {}
+            Err(error) => {
+                self.trouble.no_journal = Some(format!("cannot write the journal: {error}"));
+            }
+        }
+    }
+
+    /// Writes down that it is done. If that does not work, somebody will find that there is nothing to do.
+    pub(super) fn note_done(&mut self, declared: &Declared) {
+        if declared.is_written && self.pid == pid() {
+            self.open -= 1;
+            _ = self.write(&[Record::Done(declared.entry.id)], false);
+            self.shorten();
+        }
+    }
+
+    /// Writes down that it is given up. What cannot be written, as the disk is full, must not be done all the
+    /// same: then the journal goes, with all that it says.
+    pub(super) fn give_up(&mut self, declared: &mut Declared) {
+        if !mem::take(&mut declared.is_written) || self.pid != pid() {
+            return;
+        }
+        self.open -= 1;
+        let Entry { id, synced, .. } = declared.entry;
+        if let Err(error) = self.write(&[Record::Cancelled(id)], synced) {
+            if let Some(Journal { directory, log, .. }) = self.journal.take() {
+                log.abolish(&directory);
+            }
+            self.open = 0;
+            self.map().values_mut().for_each(|declared| declared.is_written = false);
+            self.trouble.no_journal = Some(format!("cannot write the journal: {error}"));
+            self.trouble.is_told = false;
+            return;
+        }
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        if let Some(Journal { directory, log, .. }) = &mut self.journal {
+            // If that does not work, it stays long.
+            _ = log.shorten(directory);
+        }
+    }
+
+    pub(super) fn set_program(&mut self, program: Option<PathBuf>) {
+        self.program = program;
+        self.trouble.no_guard = None;
+    }
+
+    /// The journal's number.
+    pub(super) fn number(&self) -> Option<u128> {
+        self.journal.as_ref().map(|journal| journal.header.number)
+    }
+
+    /// A journal in which nothing is left goes. Otherwise the guard sees to it, or a sweep.
+    pub(super) fn end(&mut self) {
+        if self.open > 0 {
+            return;
+        }
+        if let Some(Journal { directory, log, .. }) = self.journal.take() {
+            _ = log.remove(&directory);
+        }
+    }
+
+    /// Nothing of this is this process's.
+    pub(crate) fn forget(&mut self) {
+        if let Some(Journal { directory, log, guard, .. }) = self.journal.take() {
+            fork::close(log.descriptor());
+            guard.iter().for_each(|guard| fork::close(guard.descriptor()));
+            // Whoever has their numbers by now has them.
+            mem::forget((directory, log, guard));
+        }
+        // Not dropped: another thread of the parent may have been about to change it.
+        mem::forget(self.declared.take());
+        self.open = 0;
+        self.trouble = Trouble::default();
+        self.pid = pid();
+    }
+}
+
+impl Journal {
+    fn begin() -> Result<Self, Failure> {
+        let directory = Directory::of_user()?;
+        let owner = Owner::own().ok_or_else(|| {
+            Failure::refusal("/proc does not tell who this process is: is it mounted?")
+        })?;
+        let header = Header { owner, number: random()?, begun: birth_clock() };
+        let log = Log::begin(&directory, &header)
+            .map_err(|error| Failure::with(&error, directory.path().display()))?;
+        Ok(Self { directory, log, header, guard: None })
+    }
+
+    fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
+        if !self.log.is_open() {
+            match self.log.open_again(&self.directory) {
+                Ok(()) => {}
+                Err(Closed::Failed(error)) => return Err(error),
+                Err(closed) => return Err(io::Error::other(format!("it is gone: {closed:?}"))),
+            }
+        }
+        self.log.add(records, sync)
+    }
+}
+
+impl Trouble {
+    pub(super) fn protection(&self) -> Protection {
+        match (&self.no_journal, &self.no_guard) {
+            (Some(why), _) => Protection::Nothing(why.clone()),
+            (None, Some(why)) => Protection::Sweep(why.clone()),
+            (None, None) => Protection::Guard,
+        }
+    }
+
+    pub(super) fn tell(&mut self) -> Option<String> {
+        let what = match (&self.no_journal, &self.no_guard) {
+            (Some(why), _) => format!(
+                "declared actions of this process do not survive its death by kill -9, as they \
+                 cannot be written down: {why}"
+            ),
+            (None, Some(why)) => format!(
+                "declared actions of this process wait for the next sweep if it is killed, as \
+                 there is no guard: {why}"
+            ),
+            (None, None) => return None,
+        };
+        (!mem::replace(&mut self.is_told, true)).then_some(what)
+    }
+}
