@@ -27,9 +27,8 @@ pub(super) type Remove = fn(&Place, &Expected, &OsStr) -> Result<Outcome, remove
 impl Target {
     pub(super) fn declare(path: &Path, check: Check) -> Result<Self, Failure> {
         let place = Place::declare(path)?;
-        let parent = place.parent().map_err(|error| Failure::with(&error, path.display()))?;
         let identity = check(&place)?;
-        Ok(Self { path: place.path().to_owned(), parent, identity })
+        Ok(Self { path: place.path().to_owned(), parent: place.parent(), identity })
     }
 
     pub(super) fn path(&self) -> &Path {
