@@ -13,7 +13,7 @@ fn what_is_no_place_is_told() {
     assert!(error_of("").contains("empty"));
     assert!(error_of("/").contains("root directory"));
     assert!(error_of("/tmp/..").contains("ends in `..`"));
-    assert!(error_of("/no/such/directory/x").contains("cannot be found"));
+    assert!(error_of("/no/such/directory/x").contains("cannot be opened"));
     assert!(error_of(OsStr::from_bytes(b"/tmp/a\0b")).contains("zero byte"));
     let scratch = Scratch::new();
     fs::write(scratch.work("file"), "").unwrap();
