@@ -5,9 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
-
-use rustix::fd::AsFd;
 use rustix::time::{ClockId, clock_gettime};
 
 /// What tells a file from all others, as far as its file system says.
