@@ -24,6 +24,10 @@ impl Checked {
     }
 }
 
+/// The crates that others use.
+pub(crate) const PUBLISHED: [&str; 5] =
+    ["lastly", "lastly-core", "lastly-derive", "lastly-guard", "lastly-journal"];
+
 /// The tests of the library itself, which all the checks run: API, panics, model, threads, drain.
 const IT: [&str; 7] = ["test", "--package", "lastly", "--test", "it", "--test", "drain"];
 
@@ -115,10 +119,12 @@ pub(crate) fn fuzz(seconds: u32) -> Result<Checked> {
 
 pub(crate) fn msrv() -> Result<Checked> {
     let version = oldest_rust()?;
-    let check = ["check", "--locked", "--package", "lastly-core", "--package", "lastly"];
-    let Some(mut cargo) = cargo_of_version(&version, &check) else {
+    let Some(mut cargo) = cargo_of_version(&version, &["check", "--locked"]) else {
         return Ok(Checked::Lacking(format!("Rust {version}, by rustup or in /usr/bin")));
     };
+    for package in PUBLISHED {
+        cargo.args(["--package", package]);
+    }
     // The Python extension too, where there is a Python: pip builds it where there is no wheel.
     if let Some(interpreter) = interpreters::default() {
         cargo.args(["--package", "lastly-python"]).env("PYO3_PYTHON", &interpreter.program);

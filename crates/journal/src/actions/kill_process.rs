@@ -4,6 +4,8 @@
 //! group, only while its leader is there, waited for or not: when that is gone, nothing proves that what has
 //! its number is the same group.
 
+use std::io;
+
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
@@ -44,7 +46,10 @@ pub fn declare(pid: i32) -> Result<Box<dyn Action>, Failure> {
     if pid == getpid().as_raw_nonzero().get() {
         return refuse("that is this one: a process is not its own to kill");
     }
-    let Some(stat) = Stat::of(pid) else { return refuse("there is none") };
+    let Some(stat) = Stat::of(pid) else {
+        let none = io::Error::new(io::ErrorKind::NotFound, "there is none");
+        return Err(Failure::with(&none, format_args!("process {pid}")));
+    };
     let leads = stat.group == pid && pid != getpgrp().as_raw_nonzero().get();
     Ok(Box::new(KillProcess { pid, started: stat.started, leads }))
 }

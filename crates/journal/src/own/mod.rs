@@ -7,7 +7,8 @@
 mod state;
 
 use std::cell::Cell;
-use std::mem;
+use std::io;
+use std::mem::{self, ManuallyDrop};
 use std::path::PathBuf;
 
 use crate::actions::refused::Refused;
@@ -46,8 +47,9 @@ pub enum Protection {
 }
 
 thread_local! {
-    /// What the callback that is just being run has declared.
-    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+    /// What the callback that is just being run has declared. Without a destructor: there are turns at the
+    /// end of the program, too, when thread-locals that have one are gone.
+    static TURN: Cell<ManuallyDrop<Turn>> = const { Cell::new(ManuallyDrop::new(Turn::None)) };
 }
 
 enum Turn {
@@ -69,7 +71,7 @@ pub(crate) fn unlock() {
 /// In a forked child, which has the lock of its parent's.
 pub(crate) fn forget_parent() {
     // SAFETY: taken before the fork, by the thread that this one is a copy of; `unlock` follows.
-    let mut own = mem::ManuallyDrop::new(unsafe { OWN.taken() });
+    let mut own = ManuallyDrop::new(unsafe { OWN.taken() });
     own.forget();
 }
 
@@ -187,7 +189,12 @@ pub fn turn(key: usize) -> TurnOf {
     let mut own = lock();
     let declared = if own.pid == pid() { own.map().remove(&key) } else { None };
     drop(own);
-    TurnOf(TURN.replace(declared.map_or(Turn::Inherited, Turn::Own)))
+    TurnOf(exchange(declared.map_or(Turn::Inherited, Turn::Own)))
+}
+
+/// Makes this the turn of this thread, and gives back the one before.
+fn exchange(turn: Turn) -> Turn {
+    ManuallyDrop::into_inner(TURN.replace(ManuallyDrop::new(turn)))
 }
 
 /// See [`turn`]. What it holds is the turn around it.
@@ -195,7 +202,7 @@ pub struct TurnOf(Turn);
 
 impl Drop for TurnOf {
     fn drop(&mut self) {
-        let left = TURN.replace(mem::replace(&mut self.0, Turn::None));
+        let left = exchange(mem::replace(&mut self.0, Turn::None));
         // Not performed after all: it is given up.
         if let Turn::Own(mut declared) = left {
             lock().give_up(&mut declared);
@@ -211,7 +218,7 @@ impl Drop for TurnOf {
 pub fn perform(
     otherwise: impl FnOnce() -> Result<Box<dyn Action>, Failure>,
 ) -> Result<(), Failure> {
-    match TURN.replace(Turn::None) {
+    match exchange(Turn::None) {
         Turn::Inherited => Ok(()),
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
@@ -224,6 +231,18 @@ pub fn perform(
             otherwise()?.perform(&terms).map(|_| ())
         }
     }
+}
+
+/// A name that nobody guesses, to put between others: 120 bits in 24 letters and digits.
+///
+/// # Errors
+///
+/// The system has no random numbers.
+pub fn unguessable_name() -> io::Result<String> {
+    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let number = random()?;
+    let digit = |place| char::from(DIGITS[(number >> (5 * place)) as usize % DIGITS.len()]);
+    Ok((0..24).map(digit).collect())
 }
 
 fn perform_declared(declared: &Declared) -> Result<(), Failure> {

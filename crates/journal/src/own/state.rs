@@ -154,7 +154,7 @@ impl Own {
     /// Writes down that it is done. If that does not work, somebody will find that there is nothing to do.
     pub(super) fn note_done(&mut self, declared: &Declared) {
         if declared.is_written && self.pid == pid() {
-            self.open -= 1;
+            self.open = self.open.saturating_sub(1);
             _ = self.write(&[Record::Done(declared.entry.id)], false);
             self.shorten();
         }
@@ -166,7 +166,7 @@ impl Own {
         if !mem::take(&mut declared.is_written) || self.pid != pid() {
             return;
         }
-        self.open -= 1;
+        self.open = self.open.saturating_sub(1);
         let Entry { id, synced, .. } = declared.entry;
         if let Err(error) = self.write(&[Record::Cancelled(id)], synced) {
             if let Some(Journal { directory, log, .. }) = self.journal.take() {
