@@ -64,9 +64,10 @@ fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
     owner_of(&directory, journal)?.await_end(ready)?;
     for pause in PAUSES {
         if replay(&directory, journal, &mut |_, _| ())? {
-            break;
+            return Ok(());
         }
         thread::sleep(pause);
     }
+    replay(&directory, journal, &mut |_, _| ())?;
     Ok(())
 }
