@@ -26,6 +26,7 @@ pub(crate) const SCENES: &[(&str, fn())] = &[
     ("declared-and-exec", and_exec),
     ("declared-and-daemon", and_daemon),
     ("declared-late", late),
+    ("declared-synced", synced),
 ];
 
 /// A tree of this name, in the directory that the scene began in.
@@ -179,4 +180,14 @@ fn and_daemon() {
 /// In a callback of the drain: that goes on, and does it.
 fn late() {
     finalize(leak_number(), |()| declare("late"), ());
+}
+
+/// What survives a boot of the machine: what is on the disk.
+fn synced() {
+    declare("unsynced");
+    finalize(leak_number(), actions::synced::remove_tree, tree("synced"));
+    let sleeper = start("sleep 60");
+    say(&format!("the process: {}", sleeper.id()));
+    finalize(leak_number(), actions::kill_process, sleeper.id());
+    die();
 }

@@ -31,8 +31,11 @@ impl Stage {
     }
 
     fn play(&self, scene: &str, guard: &Path, sweep: &str) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ending"));
-        command.arg(scene).current_dir(&self.directory);
+        self.start(Command::new(env!("CARGO_BIN_EXE_ending")).arg(scene), guard, sweep)
+    }
+
+    fn start(&self, command: &mut Command, guard: &Path, sweep: &str) -> Child {
+        command.current_dir(&self.directory);
         command.env("LASTLY_JOURNALS", &self.journals);
         run_command(command.env("LASTLY_GUARD", guard).env("LASTLY_SWEEP", sweep))
     }
@@ -79,6 +82,17 @@ impl Stage {
     }
 }
 
+/// The process that the scene has started and declared.
+fn process_of(child: &Child) -> i32 {
+    let told = child.stdout[0].strip_prefix("the process: ").expect("its number");
+    told.parse().expect("a number")
+}
+
+fn is_alive(process: i32) -> bool {
+    // What is dead and was not waited for has none.
+    fs::read_link(format!("/proc/{process}/cwd")).is_ok()
+}
+
 const DEAD: Ended = Killed(libc::SIGKILL);
 
 /// What works on files before files; the newest first.
@@ -87,7 +101,7 @@ fn in_this_order() {
     let stage = Stage::new("in_this_order");
     let child = stage.unguarded("declared-order");
     assert_eq!((stage.left(), child.ended), (["1", "3", "4"].map(str::to_owned).to_vec(), DEAD));
-    let process = child.stdout[0].strip_prefix("the process: ").expect("its number");
+    let process = process_of(&child);
     let told = stage.call(&["sweep"]);
     let expected = [
         format!("  kill_process process {process} and its group: done"),
@@ -98,7 +112,7 @@ fn in_this_order() {
     ];
     assert_eq!(told[1..], expected, "{told:?}");
     assert_eq!(stage.left(), [""; 0]);
-    assert!(!Path::new("/proc").join(process).join("cwd").exists(), "it is dead");
+    guards::await_that(|| !is_alive(process));
 }
 
 /// A process that writes into a tree is killed before that is removed.
@@ -190,6 +204,47 @@ fn the_guard_tries_again() {
     fs::remove_file(stage.directory.join(obstacle.expect("it is there"))).expect("it is ours");
     guards::await_end(&stage.journals, "");
     assert_eq!((stage.left(), stage.actions()), (vec![], vec![]));
+}
+
+/// Of what was declared before the machine was booted only that is done which was on the disk. The boot ended all
+/// processes: who has the number of one by now is another.
+#[test]
+fn after_a_boot() {
+    let stage = Stage::new("after_a_boot");
+    let boot = stage.directory.with_file_name("boot");
+    fs::write(&boot, "01234567-89ab-cdef-0123-456789abcdef\n").expect("it is ours");
+    // It sees another boot than everybody else.
+    let script =
+        r#"mount --bind "$1" /proc/sys/kernel/random/boot_id && exec "$2" declared-synced"#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command.arg(&boot).arg(env!("CARGO_BIN_EXE_ending"));
+    let child = stage.start(&mut command, Path::new("0"), "0");
+    if child.ended != DEAD {
+        println!("skipped: it takes root to mount something: {}", child.stderr);
+        return;
+    }
+    let process = process_of(&child);
+    let told = stage.call(&["sweep"]);
+    let expected = [
+        format!(
+            "  kill_process process {process} and its group: the boot of the machine has done it"
+        ),
+        format!("  remove_tree {}: done", stage.path("synced")),
+        format!(
+            "  remove_tree {}: left alone: the machine was booted since, and it was not written through to the disk",
+            stage.path("unsynced")
+        ),
+        "2 done, 1 left, 0 failed.".to_owned(),
+    ];
+    assert_eq!(told[1..], expected, "{told:?}");
+    assert_eq!((stage.left(), is_alive(process)), (vec!["unsynced".to_owned()], true));
+    assert_eq!(stage.actions()[0]["state"], "unsure");
+    // Who knows that nothing was lost says so.
+    stage.call(&["sweep", "--unsynced"]);
+    assert_eq!((stage.left(), stage.actions()), (vec![], vec![]));
+    // SAFETY: sends a signal to the process that the scene has left.
+    unsafe { libc::kill(-process, libc::SIGKILL) };
 }
 
 /// What dead programs left, the next one that declares something does: unless it is told not to.
