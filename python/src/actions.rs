@@ -17,7 +17,8 @@
 //! - The interpreter's lock is kept during a system call for an action, or while the journal is locked.
 
 use std::cell::Cell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
@@ -28,7 +29,8 @@ use lastly_journal::Failure;
 use lastly_journal::actions::{self, Action};
 use lastly_journal::own::{self, Manner, Protection};
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyOSError, PyRuntimeWarning, PyTypeError, PyValueError,
+    PyFileNotFoundError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyTypeError,
+    PyValueError,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -144,9 +146,13 @@ pub(crate) fn unlink_shared_memory(name: &Bound<'_, PyAny>, sync: bool) -> PyRes
 #[pyo3(signature = (pid, *, sync=false))]
 pub(crate) fn kill_process(pid: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
     let manner = Manner { sync, unguessable: false };
-    act(pid.py(), ASKED.replace(Asked::ToPerform), manner, || {
+    let done = act(pid.py(), ASKED.replace(Asked::ToPerform), manner, || {
         let pid: i32 = pid.extract()?;
         Ok(move || actions::kill_process::declare(pid))
+    });
+    done.map_err(|error| match error.is_instance_of::<PyFileNotFoundError>(pid.py()) {
+        true => PyProcessLookupError::new_err((libc::ESRCH, error.value(pid.py()).to_string())),
+        false => error,
     })
 }
 
@@ -194,18 +200,28 @@ where
 
 /// What the system says is an `OSError`; a `ValueError`, what it was not even asked.
 fn error(failure: Failure) -> PyErr {
-    if failure.refused {
-        PyValueError::new_err(failure.to_string())
-    } else {
-        std::io::Error::from(failure).into()
-    }
+    let is_refused = failure.refused;
+    let error = io::Error::from(failure);
+    let code = match error.kind() {
+        _ if is_refused => return PyValueError::new_err(error.to_string()),
+        ErrorKind::InvalidInput => return PyValueError::new_err(error.to_string()),
+        ErrorKind::NotFound => libc::ENOENT,
+        ErrorKind::PermissionDenied => libc::EACCES,
+        ErrorKind::NotADirectory => libc::ENOTDIR,
+        ErrorKind::DirectoryNotEmpty => libc::ENOTEMPTY,
+        ErrorKind::ReadOnlyFilesystem => libc::EROFS,
+        ErrorKind::ResourceBusy => libc::EBUSY,
+        _ => return error.into(),
+    };
+    // By this number, it is of the subclass that says so.
+    PyOSError::new_err((code, error.to_string()))
 }
 
 /// Tells that what was just declared by this key is not protected as it should be. If that is an error,
 /// it is not declared.
 #[cold]
 fn warn(py: Python<'_>, key: usize, trouble: &str) -> PyResult<()> {
-    let message = std::ffi::CString::new(trouble.replace('\0', "\\0"))?;
+    let message = CString::new(trouble.replace('\0', "\\0"))?;
     let warned = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1);
     if warned.is_err() {
         py.detach(|| own::cancel(key));
@@ -368,4 +384,10 @@ pub(crate) fn protection(py: Python<'_>) -> String {
         Protection::Sweep(why) => format!("sweep: {why}"),
         Protection::Nothing(why) => format!("nothing: {why}"),
     }
+}
+
+/// A name that nobody else comes upon.
+#[pyfunction]
+pub(crate) fn unguessable_name() -> PyResult<String> {
+    Ok(own::unguessable_name()?)
 }

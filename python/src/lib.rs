@@ -57,7 +57,7 @@ mod _native {
     #[pymodule_export]
     use crate::actions::{
         confirm, kill_process, protection, remove_file, remove_temporary_file,
-        remove_temporary_tree, remove_tree, unlink_shared_memory,
+        remove_temporary_tree, remove_tree, unguessable_name, unlink_shared_memory,
     };
     #[pymodule_export]
     use crate::budget::{set_budget, time_is_spent};
