@@ -20,6 +20,7 @@
 
 pub mod actions;
 mod bytes;
+mod descriptor;
 mod directory;
 mod failure;
 mod fork;
