@@ -119,12 +119,57 @@ impl Drop for Stops<'_> {
 
 #[test]
 fn nothing_else_is_removed_in_a_race() {
-    let (removed, replaced) = race(&Scratch::in_memory(), |round| round == 2000);
+    let (removed, replaced) = race(&Scratch::in_memory(), |round| round == 1000);
     println!("{removed} removed, {replaced} times replaced");
     assert!(
         removed > 0 && replaced > 0,
         "{removed} removed, {replaced} times replaced: that was no race"
     );
+}
+
+/// A file is removed while another is exchanged for it: only one of the two may go.
+#[test]
+fn no_other_file_is_removed_in_a_race() {
+    let scratch = Scratch::in_memory();
+    let (path, other) = (scratch.work("file"), scratch.work("other"));
+    fs::write(&other, "other").unwrap();
+    let foreign = place(&other).look().unwrap().unwrap().identity;
+    let (stop, turn) = (AtomicBool::new(false), Mutex::new(()));
+    let (mut removed, mut replaced) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                let _turn = turn.lock().unwrap();
+                for _ in 0..20 {
+                    let _ = renameat_with(CWD, &path, CWD, &other, RenameFlags::EXCHANGE);
+                }
+            }
+        });
+        let _stops = Stops(&stop);
+        for _ in 0..400 {
+            let held = turn.lock().unwrap();
+            fs::write(&path, "x").unwrap();
+            let place = place(&path);
+            let old = expected(&place);
+            drop(held);
+            loop {
+                match file(&place, &old, OsStr::new(TRASH)) {
+                    Ok(Outcome::Removed { .. }) => break removed += 1,
+                    Ok(Outcome::Replaced | Outcome::Missing) => replaced += 1,
+                    Err(failure) => panic!("{failure}"),
+                }
+            }
+            let _held = turn.lock().unwrap();
+            let left = names(&scratch.path.join("work"));
+            assert_eq!(left.len(), 1, "{left:?}");
+            let left = scratch.work(&left[0]);
+            assert_eq!(self::place(&left).look().unwrap().unwrap().identity, foreign);
+            assert!(!left.ends_with(TRASH), "it was moved, and not moved back");
+            fs::rename(left, &other).unwrap();
+        }
+    });
+    println!("{removed} removed, {replaced} times replaced");
+    assert!(replaced > 0, "that was no race");
 }
 
 #[test]
