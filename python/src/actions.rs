@@ -29,8 +29,8 @@ use lastly_journal::Failure;
 use lastly_journal::actions::{self, Action};
 use lastly_journal::own::{self, Manner, Protection};
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyTypeError,
-    PyValueError,
+    PyFileNotFoundError, PyNotADirectoryError, PyOSError, PyPermissionError, PyProcessLookupError,
+    PyRuntimeWarning, PyTypeError, PyValueError,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -151,7 +151,9 @@ pub(crate) fn kill_process(pid: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
         Ok(move || actions::kill_process::declare(pid))
     });
     done.map_err(|error| match error.is_instance_of::<PyFileNotFoundError>(pid.py()) {
-        true => PyProcessLookupError::new_err((libc::ESRCH, error.value(pid.py()).to_string())),
+        true => {
+            PyProcessLookupError::new_err((libc::ESRCH, format!("process {pid}: there is none")))
+        }
         false => error,
     })
 }
@@ -202,19 +204,18 @@ where
 fn error(failure: Failure) -> PyErr {
     let is_refused = failure.refused;
     let error = io::Error::from(failure);
-    let code = match error.kind() {
-        _ if is_refused => return PyValueError::new_err(error.to_string()),
-        ErrorKind::InvalidInput => return PyValueError::new_err(error.to_string()),
-        ErrorKind::NotFound => libc::ENOENT,
-        ErrorKind::PermissionDenied => libc::EACCES,
-        ErrorKind::NotADirectory => libc::ENOTDIR,
-        ErrorKind::DirectoryNotEmpty => libc::ENOTEMPTY,
-        ErrorKind::ReadOnlyFilesystem => libc::EROFS,
-        ErrorKind::ResourceBusy => libc::EBUSY,
-        _ => return error.into(),
-    };
-    // By this number, it is of the subclass that says so.
-    PyOSError::new_err((code, error.to_string()))
+    let text = error.to_string();
+    match error.kind() {
+        _ if is_refused => PyValueError::new_err(text),
+        ErrorKind::InvalidInput => PyValueError::new_err(text),
+        ErrorKind::NotFound => PyFileNotFoundError::new_err((libc::ENOENT, text)),
+        ErrorKind::NotADirectory => PyNotADirectoryError::new_err((libc::ENOTDIR, text)),
+        ErrorKind::PermissionDenied => PyPermissionError::new_err((libc::EACCES, text)),
+        ErrorKind::DirectoryNotEmpty => PyOSError::new_err((libc::ENOTEMPTY, text)),
+        ErrorKind::ReadOnlyFilesystem => PyOSError::new_err((libc::EROFS, text)),
+        ErrorKind::ResourceBusy => PyOSError::new_err((libc::EBUSY, text)),
+        _ => error.into(),
+    }
 }
 
 /// Tells that what was just declared by this key is not protected as it should be. If that is an error,
