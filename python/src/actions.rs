@@ -180,14 +180,8 @@ where
         }
         Asked::ToDeclare(key) => {
             let declare = understand()?;
-            let program = program(py);
-            let trouble = py.detach(|| {
-                let action = declare()?;
-                if let Some(program) = program {
-                    own::set_guard(Some(program));
-                }
-                Ok(own::declare(key, action, manner))
-            });
+            tell_program(py);
+            let trouble = py.detach(|| declare().map(|action| own::declare(key, action, manner)));
             trouble.map_err(error)?.map_or(Ok(()), |trouble| warn(py, key, &trouble))
         }
         // Nothing of the interpreter's in between: a daemon thread may not come back from there.
@@ -230,17 +224,21 @@ fn warn(py: Python<'_>, key: usize, trouble: &str) -> PyResult<()> {
     warned
 }
 
-/// Where the guard's program is; `None` if that was told before. Asked when something is declared: most
-/// programs never do.
-fn program(py: Python<'_>) -> Option<PathBuf> {
+/// Tells the journal where the guard's program is. When something is declared: most programs never do.
+fn tell_program(py: Python<'_>) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     // Relaxed: attached.
     if IS_TOLD.swap(true, Relaxed) {
-        return None;
+        return;
     }
-    let package = py.import("lastly").ok()?;
-    let folder: PathBuf = package.getattr("__path__").ok()?.get_item(0).ok()?.extract().ok()?;
-    std::path::absolute(folder.join("_bin/lastly")).ok()
+    let folder = py.import("lastly").and_then(|package| {
+        let folder: PathBuf = package.getattr("__path__")?.get_item(0)?.extract()?;
+        Ok(std::path::absolute(folder.join("_bin/lastly"))?)
+    });
+    // If that is nowhere, it is looked for where programs are.
+    if let Ok(program) = folder {
+        py.detach(|| own::set_guard(Some(program)));
+    }
 }
 
 /// What `os.fspath` makes of it, and of that `os.fsencode`.
@@ -373,14 +371,8 @@ pub(crate) fn confirm(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// guard, for that reason; or "nothing: …".
 #[pyfunction]
 pub(crate) fn protection(py: Python<'_>) -> String {
-    let program = program(py);
-    let protection = py.detach(|| {
-        if let Some(program) = program {
-            own::set_guard(Some(program));
-        }
-        own::protection()
-    });
-    match protection {
+    tell_program(py);
+    match py.detach(own::protection) {
         Protection::Guard => "guard".to_owned(),
         Protection::Sweep(why) => format!("sweep: {why}"),
         Protection::Nothing(why) => format!("nothing: {why}"),

@@ -260,11 +260,13 @@ def test_a_name_that_is_taken_is_not_used(here: Path, monkeypatch: pytest.Monkey
     for make in (lastly.TemporaryDirectory, lastly.NamedTemporaryFile):
         names = iter(["taken", "free"])
         monkeypatch.setattr(_temporary, "unguessable_name", lambda names=names: next(names))
-        (here / "taken").mkdir(exist_ok=True)
+        taken = here / "taken"
+        taken.mkdir() if make is lastly.TemporaryDirectory else taken.touch()
         made: Any = make(prefix="", dir=str(here))
         assert made.name == str(here / "free")
         (made.cleanup if make is lastly.TemporaryDirectory else made.close)()
         assert [path.name for path in here.iterdir()] == ["taken"]
+        taken.rmdir() if taken.is_dir() else taken.unlink()
 
 
 def test_a_forked_child_removes_nothing(tmp_path: Path) -> None:
