@@ -18,7 +18,7 @@ const FOR_TESTS: &[&str] = &["pytest>=8.2,<10", "pytest-xdist>=3.6,<4", "psycopg
 /// What builds and checks. The formatter's range is narrow, as each minor version formats anew. The
 /// types of pytest are those of its plugin.
 const TOOLS: &[&str] = &[
-    "maturin>=1.9,<2",
+    "maturin>=1.12.1,<2",
     "mypy>=1.18,<3",
     "pyright[nodejs]>=1.1.405,<2",
     "pytest>=8.2,<10",
@@ -133,6 +133,8 @@ fn build(interpreter: &Interpreter) -> Result<PathBuf> {
     maturin.arg(&interpreter.program).arg("--out").arg(&wheels);
     maturin.arg("--manifest-path").arg(root().join("python/Cargo.toml"));
     for_build(&mut maturin, folder.join("build"));
+    // The program in it is the same for every CPython, and built once.
+    maturin.env("LASTLY_GUARD_TARGET_DIR", self::folder("guard"));
     the_only(&wheels, || said(&mut maturin))
 }
 

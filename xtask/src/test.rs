@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::checks::{self, Checked};
+use crate::checks::{self, Checked, PUBLISHED};
 use crate::shell::{cargo, run};
 use crate::{bench, demo, interpreters, python, stress, wheels};
 
@@ -125,10 +125,11 @@ fn tests() -> Result<()> {
 }
 
 fn documentation() -> Result<()> {
-    let packages =
-        ["--package", "lastly", "--package", "lastly-core", "--package", "lastly-derive"];
-    let doc = [&["doc", "--no-deps", "--features", "lastly/tracing"], &packages[..]].concat();
-    run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
+    let mut doc = cargo(&["doc", "--no-deps", "--features", "lastly/tracing"]);
+    for package in PUBLISHED {
+        doc.args(["--package", package]);
+    }
+    run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// On `python3`, or on each CPython.

@@ -25,6 +25,8 @@ lastly.finalize(called, print, 'called')()";
 pub(crate) fn wheels() -> Result<()> {
     let clean = folder("clean");
     copy_sources(&clean)?;
+    // To cargo, what comes from a source distribution is older than anything it has built.
+    remove(&folder("fresh-build"))?;
     let mut maturin = tool("maturin")?;
     maturin.args(["sdist", "--manifest-path"]).arg(clean.join("python/Cargo.toml"));
     maturin.arg("--out").arg(folder("sdist"));
@@ -45,6 +47,20 @@ fn install_and_try(source: &Path) -> Result<()> {
     venv.check()?;
     let said = said(venv.python()?.args(["-c", SMOKE]))?;
     ensure!(said == "died\ncalled\nexit", "the installed package does not work: {said}");
+    see_the_program(&venv)
+}
+
+/// It was built and brought along, for users to call and for the package to start.
+fn see_the_program(venv: &Venv) -> Result<()> {
+    let version = said(venv.program("lastly")?.arg("--version"))?;
+    ensure!(version.starts_with("lastly "), "the program does not work: {version}");
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
     Ok(())
 }
 
@@ -53,9 +69,7 @@ fn copy_sources(to: &Path) -> Result<()> {
     let mut list = Command::new("git");
     list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root());
     let files = output(&mut list).context("the clean copy needs git, and its checkout")?;
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
+    remove(to)?;
     for file in files.split('\0').map(Path::new) {
         let (from, to) = (root().join(file), to.join(file));
         // What was deleted is still known.

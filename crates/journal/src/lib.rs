@@ -23,6 +23,8 @@ mod bytes;
 mod directory;
 mod failure;
 mod fork;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod guard;
 mod identity;
 mod lock;

@@ -222,12 +222,7 @@ pub fn perform(
         Turn::Inherited => Ok(()),
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
-            let terms = Terms {
-                trash: replay::trash(random()?, 0),
-                same_boot: true,
-                declared: i64::MIN,
-                within: None,
-            };
+            let terms = Terms { trash: replay::trash(random()?, 0), same_boot: true, born: None };
             otherwise()?.perform(&terms).map(|_| ())
         }
     }
@@ -251,8 +246,7 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let terms = Terms {
         trash: replay::trash(journal.map_or_else(random, Ok)?, entry.id),
         same_boot: true,
-        declared: entry.declared,
-        within: None,
+        born: None,
     };
     // Nothing is locked: this may take long.
     entry.action.perform(&terms)?;

@@ -76,7 +76,8 @@
 //! - **Only the process that declared it does it.** In a forked child the finalizer is there, but to call it, or the
 //!   death of its object, does nothing. A daemon that forks *after* declaring loses what it declared to the guard, which
 //!   does it when the parent ends. Declare after the last fork.
-//! - An **`exec`** is the death of the program: what was declared before is done by the guard.
+//! - An **`exec`** is not the death of the process: what was declared before is done by the guard when the program that it
+//!   has become ends.
 //! - **The guard dies with its container, or control group**, where all of it is killed at once (a service
 //!   that systemd stops, a container that is removed): then it is the sweep's, if the journals are on a disk that outlives that.
 //!   It starts in a session of its own, so what kills a process group or a terminal does not concern it.

@@ -1,0 +1,3 @@
+//! What holds for declared actions, on real files and real processes, in one binary.
+
+mod removal;
