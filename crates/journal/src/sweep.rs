@@ -10,7 +10,7 @@ use rustix::fs::{
 };
 
 use crate::directory::{Directory, ENDING, NEW};
-use crate::identity::birth_clock;
+use crate::identity::clock;
 use crate::log::{self, Closed, Log};
 use crate::others::Others;
 use crate::owner::{Life, Owner};
@@ -288,7 +288,7 @@ pub fn replay(
     name: &str,
     tell: &mut dyn FnMut(&Entry, &Fate),
 ) -> io::Result<bool> {
-    let died = birth_clock();
+    let died = clock();
     let mut log = loop {
         match Log::open(directory, name, true) {
             Ok(log) => break log,

@@ -39,7 +39,7 @@ pub struct Expected {
     pub same_boot: bool,
     /// When it was born at the earliest, by [`birth_clock`](crate::birth_clock).
     pub not_before: Option<i64>,
-    /// When it was born at the latest, by the same clock.
+    /// When it was born at the latest, by the usual clock.
     pub not_after: Option<i64>,
 }
 
