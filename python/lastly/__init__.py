@@ -20,10 +20,15 @@ the end may take; `lastly.report` tells of cleanups that failed, were skipped or
 `live()` of those that are alive. `with paused():` has callbacks wait for the end of the block, a
 `Cleaner` runs them on a thread of its own, a `Pressure` has the collector run in time.
 
+`finalize(obj, remove_tree, path)` survives the process: what it is to do is written down, and when
+the process is killed, by `kill -9` for instance, another does it. So do `remove_file`,
+`unlink_shared_memory` and `kill_process`, and with them `TemporaryDirectory` and
+`NamedTemporaryFile`: see `lastly.actions`.
+
 Limitations:
 
-- Nothing runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A daemon
-  thread is cut off wherever it is when the program ends: what it is running is reported.
+- Nothing but those runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A
+  daemon thread is cut off wherever it is when the program ends: what it is running is reported.
 - A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
   a `SelfReferenceWarning`; one that reaches its object on a longer way does under `-X dev` only, or
   with `check_captures()`. Where warnings are errors it is raised, and nothing is registered.
@@ -49,32 +54,51 @@ import sys
 from lastly import _cleaner as _cleaner
 from lastly import _exit as _exit
 from lastly._install import install, uninstall
-from lastly._native import Cleaner, Pressure, SelfReferenceWarning, finalize, paused
+from lastly._native import (
+    Cleaner,
+    Pressure,
+    SelfReferenceWarning,
+    finalize,
+    kill_process,
+    paused,
+    remove_file,
+    remove_tree,
+    unlink_shared_memory,
+)
 from lastly._registry import REGISTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lastly import actions as actions
     from lastly import exit as exit
     from lastly import report as report
     from lastly._capture import check_captures
     from lastly._check import check
     from lastly._live import live
     from lastly._signals import install_signals
+    from lastly._temporary import NamedTemporaryFile, TemporaryDirectory
 
 __all__ = [
     "Cleaner",
+    "NamedTemporaryFile",
     "Pressure",
     "SelfReferenceWarning",
+    "TemporaryDirectory",
+    "actions",
     "check",
     "check_captures",
     "exit",
     "finalize",
     "install",
     "install_signals",
+    "kill_process",
     "live",
     "paused",
+    "remove_file",
+    "remove_tree",
     "report",
     "uninstall",
+    "unlink_shared_memory",
 ]
 
 finalize._registry = REGISTRY
@@ -91,7 +115,11 @@ def __getattr__(name: str) -> object:
         from lastly._capture import check_captures as found
     elif name == "check":
         from lastly._check import check as found
-    elif name in ("exit", "report"):
+    elif name in ("NamedTemporaryFile", "TemporaryDirectory"):
+        from lastly import _temporary
+
+        found = getattr(_temporary, name)
+    elif name in ("actions", "exit", "report"):
         __import__(f"{__name__}.{name}")
         return globals()[name]
     else:

@@ -1,5 +1,6 @@
 # The native part, as type checkers see it. Compared with the real one by stubtest.
 
+import os
 import weakref
 from collections.abc import Callable
 from types import FrameType
@@ -24,19 +25,26 @@ __all__ = [
     "callback_of",
     "check_signal",
     "clear",
+    "confirm",
     "details",
     "end",
     "end_by",
     "finalize",
     "is_default",
     "is_recording",
+    "kill_process",
     "listen",
     "look",
     "name",
     "names_of",
     "parts",
     "paused",
+    "protection",
     "record_sites",
+    "remove_file",
+    "remove_temporary_file",
+    "remove_temporary_tree",
+    "remove_tree",
     "reset_hook",
     "set_budget",
     "set_capture_search",
@@ -45,6 +53,8 @@ __all__ = [
     "take_over",
     "time_is_spent",
     "totals",
+    "unguessable_name",
+    "unlink_shared_memory",
 ]
 
 # The defaults let `finalize` stand alone in an annotation, and `finalize[P, T]`, as written for the
@@ -120,6 +130,21 @@ class paused:
     def __enter__(self) -> None: ...
     def __exit__(self, *_exception: object) -> None: ...
     def __call__(self, function: _F, /) -> _F: ...
+
+# What programs declare, and what `lastly.actions` and the temporary files are made of.
+_Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+def remove_tree(path: _Path, *, sync: bool = False, ignore_errors: bool = False) -> None: ...
+def remove_file(path: _Path, *, sync: bool = False) -> None: ...
+def unlink_shared_memory(name: str, *, sync: bool = False) -> None: ...
+def kill_process(pid: int, *, sync: bool = False) -> None: ...
+def remove_temporary_tree(
+    path: _Path, *, sync: bool = False, ignore_errors: bool = False
+) -> None: ...
+def remove_temporary_file(path: _Path, *, sync: bool = False) -> None: ...
+def confirm(finalizer: finalize[..., Any, Any], /) -> bool: ...
+def protection() -> str: ...
+def unguessable_name() -> str: ...
 
 # What `_registry` is made of.
 def alive() -> list[finalize]: ...

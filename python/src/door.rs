@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use crate::attach::attached;
 use crate::finalizer::take;
 use crate::object::Memory;
-use crate::{budget, cleaner, exit, kept, names, report, running, signals};
+use crate::{actions, budget, cleaner, exit, kept, names, report, running, signals};
 
 /// Every live finalizer of the interpreter.
 pub(crate) static REGISTRY: Registry<PythonDoor> = Registry::new();
@@ -48,7 +48,7 @@ unsafe impl Door for PythonDoor {
     unsafe fn discard(claim: Claim<'_, Self>) {
         // SAFETY: as above.
         let py = unsafe { Python::assume_attached() };
-        drop(take(py, claim));
+        actions::give_up(&take(py, claim));
     }
 
     unsafe fn describe(node: NonNull<Node>) -> Description {

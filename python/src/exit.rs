@@ -19,10 +19,10 @@ use pyo3::types::PyType;
 use crate::attach::attached;
 use crate::budget::{self, Interruption};
 use crate::door::{PythonDoor, REGISTRY};
-use crate::finalizer::take;
+use crate::finalizer::{Finalizer, take};
 use crate::report::{self, node_of};
 use crate::signals::{self, Keyboard};
-use crate::{class, cleaner, live, names, nesting};
+use crate::{actions, class, cleaner, live, names, nesting};
 
 /// No finalizer was created yet.
 const NEVER: u8 = 0;
@@ -135,6 +135,7 @@ pub(crate) fn drain_for(py: Python<'_>, cause: Cause, end: End) -> PyResult<()> 
     ending::drain::<PythonDoor>(terms, end);
     _ = interruption.map(|interruption| shown(py, interruption.end()));
     _ = keyboard.map(|keyboard| shown(py, keyboard.end()));
+    actions::end(py);
     // For those who read it: it is not what stops a later run.
     class::class(py)?.setattr("_shutdown", true)?;
     if enabled {
@@ -189,6 +190,11 @@ pub(crate) fn run(
         // SAFETY: it is a finalizer, and this its own turn in the drain, so it was registered; the
         // reference is the hold.
         unsafe { REGISTRY.set_at_exit(node_of(finalizer), false) };
+        if outcome.is_ok() {
+            // It left undone what it declared, if it did: so does the guard.
+            // SAFETY: it is a finalizer.
+            unsafe { Finalizer::new(finalizer.as_borrowed()) }.set_declared(false);
+        }
         outcome
     } else {
         let content = take(py, claim);

@@ -12,7 +12,7 @@ use crate::attach::attached;
 use crate::callback::{BoundCallback, Keywords};
 use crate::door::{PythonDoor, REGISTRY, SHARD};
 use crate::object::{BoundContent, Content, Memory};
-use crate::{budget, capture, exit, kept, names, nesting, report, signals, sites, slots};
+use crate::{actions, budget, capture, exit, kept, names, nesting, report, signals, sites, slots};
 
 /// A finalizer, dead or alive. The reference keeps it.
 pub(crate) struct Finalizer<'a, 'py>(Borrowed<'a, 'py, PyAny>);
@@ -73,6 +73,8 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         // SAFETY: a new reference, or null with an exception set.
         let weakref = unsafe { Bound::from_owned_ptr_or_err(py, weakref) }?;
         capture::check(object, &callback)?;
+        // From here on nothing fails.
+        actions::declare(&weakref, &callback)?;
         // Tied to another object before: that is over.
         let before = if self.node_ref().is_dead() { None } else { self.take() };
         let content = BoundContent { weakref, callback }.unbind();
@@ -87,6 +89,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
             sites::record(self.node(), object);
         }
         // Last: this may run any code.
+        before.iter().for_each(actions::give_up);
         drop((before, left.map(|left| left.into_bound(py))));
         Ok(())
     }
@@ -175,7 +178,7 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         })
     }
 
-    /// Ends it unrun, and gives what it held.
+    /// Ends it unrun, and gives what it held. What that has declared is still declared.
     pub(crate) fn take(&self) -> Option<BoundContent<'py>> {
         self.claim(Due::Take).map(|claim| take(self.0.py(), claim))
     }
@@ -202,7 +205,9 @@ impl<'a, 'py> Finalizer<'a, 'py> {
             claim.give_back();
             return Ok(None);
         };
-        as_tuple(object, take(self.0.py(), claim).callback).map(Some)
+        let content = take(self.0.py(), claim);
+        actions::give_up(&content);
+        as_tuple(object, content.callback).map(Some)
     }
 
     /// What it holds, unless it or the object is dead.
@@ -285,7 +290,13 @@ impl<'a, 'py> Finalizer<'a, 'py> {
         if self.is_alive() {
             // SAFETY: alive, so it is registered; the reference is the hold.
             unsafe { REGISTRY.set_at_exit(self.node(), on) };
+            self.set_declared(on);
         }
+    }
+
+    /// Whether the guard is to do what this has declared, if it is alive and has.
+    pub(crate) fn set_declared(&self, on: bool) {
+        self.kept().iter().for_each(|content| actions::set_at_exit(content, on));
     }
 
     pub(crate) fn repr(&self) -> PyResult<Bound<'py, PyString>> {

@@ -6,7 +6,8 @@
 //! came, as a vectorcall (`callback`). The end of the program is `exit`, the time that it may take
 //! `budget`, and its end by a signal `signals`. What went wrong is told in `report`, with the help of
 //! `names` and `sites`; what runs on which thread is in `running`. What the engine asks of this door
-//! is `door`; a callback that keeps its own object alive is noticed in `capture`.
+//! is `door`; a callback that keeps its own object alive is noticed in `capture`; what others can do when
+//! the process was killed is `actions`.
 //!
 //! # The interpreter's lock
 //!
@@ -22,6 +23,7 @@
 //! - A reference is given up while the engine holds a lock: that may run any code.
 //! - A `Py` is dropped where PyO3 does not know that the thread is attached: see `attach`.
 
+mod actions;
 mod attach;
 mod budget;
 mod callback;
@@ -52,6 +54,11 @@ mod _native {
     use pyo3::ffi;
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::actions::{
+        confirm, kill_process, protection, remove_file, remove_temporary_file,
+        remove_temporary_tree, remove_tree, unguessable_name, unlink_shared_memory,
+    };
     #[pymodule_export]
     use crate::budget::{set_budget, time_is_spent};
     #[pymodule_export]
@@ -87,6 +94,7 @@ mod _native {
         // What is made once is made now. A thread that made it with the first finalizer would let go
         // of the interpreter meanwhile; if another then forked, the child would wait for ever.
         crate::capture::Carriers::get(py)?;
+        crate::actions::begin(module)?;
         let class = crate::class::class(py)?;
         crate::exit::says_registered(class);
         // The drain imports this. Imported then, it could be half imported by one thread when another

@@ -9,6 +9,7 @@ use lastly_core::{CleanerState, Description, Door, Groups, Look, Node, Now, Slow
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyString, PyTuple};
 
+use crate::actions;
 use crate::class;
 use crate::door::{self, PythonDoor, REGISTRY};
 use crate::finalizer::Finalizer;
@@ -40,7 +41,9 @@ pub(crate) fn alive_count() -> usize {
 /// Ends a finalizer unrun, also while its object is dying. False if it is none, or dead.
 #[pyfunction]
 pub(crate) fn end(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(class::instance(finalizer)?.and_then(|finalizer| finalizer.take()).is_some())
+    let content = class::instance(finalizer)?.and_then(|finalizer| finalizer.take());
+    content.iter().for_each(actions::give_up);
+    Ok(content.is_some())
 }
 
 /// Ends every finalizer unrun.
@@ -53,6 +56,7 @@ pub(crate) fn clear(py: Python<'_>) {
         contents.push(unsafe { Finalizer::new(finalizer.as_borrowed()) }.take());
     }
     // Only now, when none is alive: what they held may be objects of others.
+    contents.iter().flatten().for_each(actions::give_up);
     drop(contents);
 }
 

@@ -23,7 +23,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::callback::{BoundCallback, Callback};
-use crate::running;
+use crate::{actions, running};
 
 #[repr(C)]
 pub(crate) struct Memory {
@@ -82,7 +82,11 @@ impl<'py> BoundContent<'py> {
         since: Option<Moment>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let place = running::begin(finalizer, self, since);
-        let result = self.callback.call();
+        let result = if actions::is_one(&self.callback.function) {
+            actions::run(self)
+        } else {
+            self.callback.call()
+        };
         running::end(finalizer.py(), place);
         result
     }

@@ -94,6 +94,7 @@ impl Report {
             Problem::Unfinished => "unfinished",
             Problem::TooLate => "too late",
             Problem::Skipped => "skipped",
+            Problem::Unprotected(_) => "unprotected",
             _ => "raised",
         };
         Self {

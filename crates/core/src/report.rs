@@ -73,6 +73,9 @@ pub enum Problem<'a> {
     /// The end of the program was cut short before its turn came: the time that it was given was
     /// spent, or another signal came.
     Skipped,
+    /// It was declared, so that somebody else can do it if the process is killed; and is not as safe
+    /// from that as it could be, for this reason. In everything else it is a finalizer like others.
+    Unprotected(&'a str),
 }
 
 /// A failure in the way of a door's language: an exception. The door's own hook knows its type.
@@ -82,6 +85,11 @@ impl Problem<'_> {
     /// Whether the callback ran, and failed.
     fn is_failure(&self) -> bool {
         matches!(self, Problem::Panic(_) | Problem::Error(_) | Problem::Raised(_))
+    }
+
+    /// Whether it is about a finalizer whose time has not come.
+    fn is_early(&self) -> bool {
+        matches!(self, Problem::Unprotected(_))
     }
 }
 
@@ -94,6 +102,7 @@ impl Display for Problem<'_> {
             Problem::Unfinished => f.write_str("was not finished when the program ended"),
             Problem::TooLate => f.write_str("came too late to run"),
             Problem::Skipped => f.write_str("was skipped: the end of the program was cut short"),
+            Problem::Unprotected(why) => write!(f, "is not safe from kill -9: {why}"),
         }
     }
 }
@@ -121,7 +130,7 @@ const WORTH_TELLING: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Report<'a> {
-    /// What made it run.
+    /// What made it run. (Of [`Problem::Unprotected`], nothing did yet: then it says nothing.)
     pub cause: Cause,
     /// The type of the object it watches.
     pub object: &'a str,
@@ -138,7 +147,11 @@ pub struct Report<'a> {
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cause, object, function, created, problem, duration } = self;
-        write!(f, "lastly: cleanup of {object} ({cause}): {function} {problem}")?;
+        write!(f, "lastly: cleanup of {object}")?;
+        if !problem.is_early() {
+            write!(f, " ({cause})")?;
+        }
+        write!(f, ": {function} {problem}")?;
         if let Some(created) = created {
             write!(f, "\n    created at {created}")?;
         }
@@ -239,9 +252,11 @@ impl Reporter {
         let report = Report { cause, object, function, created, problem, duration };
         // The hook runs without the lock: it may set another one, or fail and be reported on.
         let hook = self.hook.lock().clone();
-        let count = if problem.is_failure() { &self.failed } else { &self.lost };
-        // Relaxed: whoever waits only wants to see it change.
-        count.fetch_add(1, Relaxed);
+        if !problem.is_early() {
+            let count = if problem.is_failure() { &self.failed } else { &self.lost };
+            // Relaxed: whoever waits only wants to see it change.
+            count.fetch_add(1, Relaxed);
+        }
         // A hook may use finalizers. When the door is shut, each of those comes too late: to tell it of
         // that as well would have no end.
         let endless = REPORTING.get() && matches!(problem, Problem::TooLate);

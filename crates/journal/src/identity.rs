@@ -5,12 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
-
-use rustix::fd::AsFd;
 use rustix::time::{ClockId, clock_gettime};
-
-use crate::place::Found;
 
 /// What tells a file from all others, as far as its file system says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +19,6 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// That of an open file.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be looked at.
-    pub fn of(file: impl AsFd) -> io::Result<Self> {
-        Ok(Found::open(file.as_fd())?.identity)
-    }
-
     /// Whether both are the same file, seen within one boot of the machine.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

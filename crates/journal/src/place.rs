@@ -26,6 +26,8 @@ use crate::remove::open;
 #[derive(Debug)]
 pub struct Place {
     directory: OwnedFd,
+    /// What that was when it was opened.
+    above: Found,
     name: OsString,
     path: PathBuf,
 }
@@ -60,18 +62,13 @@ impl Place {
                 return bad("the path ends in `..`; give the name of the directory that is meant");
             }
         };
-        let parent = parent.canonicalize().map_err(|error| {
-            let text =
-                format!("{}: the directory it is in cannot be found: {error}", path.display());
-            io::Error::new(error.kind(), text)
-        })?;
-        let directory = open::absolute(&parent).map_err(|error| {
-            let error = io::Error::from(error);
+        let (directory, parent) = resolve(parent).map_err(|error| {
             let text =
                 format!("{}: the directory it is in cannot be opened: {error}", path.display());
             io::Error::new(error.kind(), text)
         })?;
-        Ok(Self { directory, name: name.to_owned(), path: parent.join(name) })
+        let above = Found::open(directory.as_fd())?;
+        Ok(Self { directory, above, name: name.to_owned(), path: parent.join(name) })
     }
 
     /// A place that was declared before, perhaps by another process: no symbolic link is followed, and the
@@ -98,12 +95,14 @@ impl Place {
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(Unreachable::Replaced),
             Err(error) => return Err(Unreachable::Unknown(error.into())),
         };
-        let identity = Identity::of(&directory).map_err(Unreachable::Unknown)?;
-        let same = if same_boot { parent.is(&identity) } else { parent.is_across_boots(&identity) };
+        let above =
+            Found::open(directory.as_fd()).map_err(|error| Unreachable::Unknown(error.into()))?;
+        let found = &above.identity;
+        let same = if same_boot { parent.is(found) } else { parent.is_across_boots(found) };
         if !same {
             return Err(Unreachable::Replaced);
         }
-        Ok(Self { directory, name: name.to_owned(), path: path.to_owned() })
+        Ok(Self { directory, above, name: name.to_owned(), path: path.to_owned() })
     }
 
     /// The path of the directory, without symbolic links, and the name.
@@ -119,12 +118,14 @@ impl Place {
     }
 
     /// Which directory it is in.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be looked at.
-    pub fn parent(&self) -> io::Result<Identity> {
-        Identity::of(&self.directory)
+    #[must_use]
+    pub fn parent(&self) -> Identity {
+        self.above.identity
+    }
+
+    /// The same, and what was seen of it when it was opened.
+    pub(crate) fn above(&self) -> &Found {
+        &self.above
     }
 
     /// What is there now, if anything is. A symbolic link is not followed.
@@ -165,6 +166,18 @@ impl fmt::Display for Unreachable {
 }
 
 impl std::error::Error for Unreachable {}
+
+/// Opens a directory, and tells its path without links. Mostly there are none, and the path is that already.
+fn resolve(path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+    let goes_up = path.components().any(|component| component == Component::ParentDir);
+    match open::absolute(path) {
+        Ok(directory) if !goes_up => Ok((directory, path.to_owned())),
+        _ => {
+            let path = path.canonicalize()?;
+            Ok((open::absolute(&path)?, path))
+        }
+    }
+}
 
 /// What sort of file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,10 +30,10 @@ use lastly_core::{
     ByLock, Cause, Claim, Cleaner, Description, Door, Node, Pause, Problem, contain,
 };
 
-use crate::REGISTRY;
 use crate::keeper::{Extra, Keeper};
 use crate::outcome::{CallbackError, Outcome};
 use crate::tied::{self, Tied};
+use crate::{REGISTRY, actions};
 
 /// The Rust door, as the engine sees it.
 pub(crate) struct RustDoor;
@@ -57,6 +57,8 @@ struct Table {
     call: unsafe fn(Claim<'_, RustDoor>) -> Result<(), CallbackError>,
     free: unsafe fn(NonNull<Tied>),
     describe: fn() -> (&'static str, &'static str),
+    /// Whether the callback is a declared action.
+    declares: fn() -> bool,
     /// How far from the beginning the keeper is. 0: there is none.
     keeper: usize,
 }
@@ -112,10 +114,16 @@ impl Held {
             table: &Types::<N, F, A, R, X>::TABLE,
             created: Location::caller(),
         };
+        // What is to survive this process is written down before it is anybody's. Nothing fails from here on.
+        let trouble = actions::declare::<F, A>(loaded.cast(), &arguments);
         let callback = UnsafeCell::new(MaybeUninit::new((function, arguments)));
         // SAFETY: just allocated with this layout.
         unsafe { loaded.write(Loaded { entry, callback, extra }) };
-        Self(loaded.cast())
+        let held = Self(loaded.cast());
+        if let Some(why) = trouble {
+            held.report_unprotected(&why);
+        }
+        held
     }
 
     #[inline]
@@ -132,6 +140,18 @@ impl Held {
     pub(crate) fn describe(&self) -> Description {
         // SAFETY: this hold.
         unsafe { RustDoor::describe(self.0.cast()) }
+    }
+
+    /// Whether the callback is a declared action.
+    pub(crate) fn declares(&self) -> bool {
+        // SAFETY: this hold.
+        let table = unsafe { self.0.cast::<Entry>().as_ref() }.table;
+        (table.declares)()
+    }
+
+    #[cold]
+    pub(crate) fn report_unprotected(&self, why: &str) {
+        REGISTRY.report(Cause::Called, &self.describe(), Problem::Unprotected(why), None);
     }
 }
 
@@ -201,6 +221,7 @@ where
         call: Self::call,
         free: Self::free,
         describe: Self::describe,
+        declares: actions::is_action::<F>,
         keeper: if X::KEEPS { offset_of!(Loaded<F, A, X>, extra) } else { 0 },
     };
 
@@ -218,7 +239,7 @@ where
         let on_panic = |payload: &(dyn Any + Send)| report(Problem::Panic(payload));
         contain(
             || {
-                let result = function(arguments);
+                let result = actions::in_turn::<F, R>(claim.node(), || function(arguments));
                 // Contained on its own: a panic here must not meet one in the drop of the result.
                 contain(
                     || {
@@ -239,6 +260,7 @@ where
     unsafe fn discard(claim: &Claim<'_, RustDoor>) {
         // SAFETY: this function's contract.
         let callback = unsafe { Self::take(claim) };
+        actions::cancel::<F>(claim.node());
         contain(
             || drop(callback),
             |payload| report(claim, Cause::Called, Problem::Panic(payload), None),
@@ -251,7 +273,7 @@ where
     unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackError> {
         // SAFETY: this function's contract.
         let (function, arguments) = unsafe { Self::take(&claim) };
-        let result = called(&claim, || function(arguments));
+        let result = called::<F, R>(&claim, || function(arguments));
         result.failure().map_or(Ok(()), |error| Err(CallbackError::new(error)))
     }
 
@@ -373,9 +395,13 @@ pub(crate) unsafe fn call(claim: Claim<'_, RustDoor>) -> Result<(), CallbackErro
     unsafe { call(claim) }
 }
 
-/// Runs a callback for who has called.
+/// Runs a callback, of this function, for who has called.
 #[inline]
-pub(crate) fn called<R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> R) -> R {
+pub(crate) fn called<F, R>(claim: &Claim<'_, RustDoor>, callback: impl FnOnce() -> R) -> R
+where
+    F: 'static,
+{
+    let callback = || actions::in_turn::<F, R>(claim.node(), callback);
     if REGISTRY.is_recording() { called_on_record(claim, callback) } else { callback() }
 }
 

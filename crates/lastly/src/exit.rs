@@ -44,7 +44,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use lastly_core::{End, ending, sync};
+use lastly_core::{End, sync};
 
 use crate::REGISTRY;
 use crate::entry::RustDoor;
@@ -102,7 +102,7 @@ pub fn drain() {
         // Without threads beside it.
         return REGISTRY.drain(&terms);
     }
-    ending::drain::<RustDoor>(terms, End::Status(1));
+    hooks::end(terms, End::Status(1));
 }
 
 pub(crate) use hooks::install;
@@ -111,7 +111,7 @@ mod hooks {
     use std::ffi::{c_int, c_void};
 
     use lastly_core::fork::{self, Once};
-    use lastly_core::{Cause, Registry, Terms, signals};
+    use lastly_core::{Cause, Registry, Terms, ending, signals};
 
     use super::*;
     use crate::gc::{Collector, this_thread};
@@ -141,6 +141,13 @@ mod hooks {
         }
     }
 
+    /// Drains. What that has left undone and was written down, somebody else will do; if there is nothing,
+    /// what it was written down in goes.
+    pub(super) fn end(terms: Terms, end: End) {
+        ending::drain::<RustDoor>(terms, end);
+        lastly_journal::own::end();
+    }
+
     fn at_exit(status: i32) {
         this_thread(Collector::expect_no_end);
         // A callback of a drain by hand, or for a signal, may have called `exit`: this goes on with it.
@@ -151,7 +158,7 @@ mod hooks {
             terms.cause = Cause::Signal;
             end = End::Signal(signal);
         }
-        ending::drain::<RustDoor>(terms, end);
+        self::end(terms, end);
         // Also if it came meanwhile.
         if let Some(signal) = signals::arrived() {
             End::Signal(signal).now();
@@ -172,7 +179,7 @@ mod hooks {
 
         fn signalled(signal: i32) {
             let terms = Terms { cause: Cause::Signal, ..terms() };
-            ending::drain::<Self>(terms, End::Signal(signal));
+            end(terms, End::Signal(signal));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::entry::{self, Held, Named, RustDoor, Value, look_at, take};
 use crate::keeper::Extra;
 use crate::object::{Object, Reach};
 use crate::outcome::{CallbackError, Outcome};
-use crate::{REGISTRY, exit};
+use crate::{REGISTRY, actions, exit};
 
 /// Ties a cleanup to an object: `function(arguments)` runs exactly once, when the object dies,
 /// when the finalizer is [called](Finalizer::call), or when the program ends.
@@ -122,7 +122,13 @@ impl<O, A, F> Finalizer<O, A, F> {
     /// Sets whether the end of the program will run it. This is honoured also while the program
     /// is ending, for a finalizer whose turn has not come yet; one that was passed over and is
     /// turned on runs next.
+    ///
+    /// Of a [declared action](crate::actions), it is also whether somebody else does it when this
+    /// process is killed.
     pub fn set_at_exit(&self, on: bool) {
+        if self.held.declares() {
+            actions::set_at_exit(self.held.tied(), on);
+        }
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
         unsafe { REGISTRY.set_at_exit(self.held.tied().cast(), on) };
     }
@@ -151,6 +157,10 @@ impl<O, A, F> Finalizer<O, A, F> {
         Finalizer { held: self.held, reach: (), types: PhantomData }
     }
 
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
+    }
+
     fn claim(&self, due: Due) -> Option<Claim<'_, RustDoor>> {
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
         unsafe { REGISTRY.claim(self.held.tied().cast(), due) }
@@ -160,7 +170,7 @@ impl<O, A, F> Finalizer<O, A, F> {
 impl<O, A, F, R> Finalizer<O, A, F>
 where
     O: Reach,
-    F: FnOnce(A) -> R,
+    F: FnOnce(A) -> R + 'static,
 {
     /// Runs the callback now, if the finalizer is alive, and gives its result: the value, the
     /// `Err`, or the panic, which unwinds to the caller. `None`, and nothing runs, if it is dead.
@@ -170,7 +180,7 @@ where
         let claim = self.claim(Due::Run(Cause::Called))?;
         // SAFETY: claimed just now, and these are the types that the entry was made with.
         let (function, arguments) = unsafe { take::<F, A>(&claim) };
-        Some(entry::called(&claim, || function(arguments)))
+        Some(entry::called::<F, R>(&claim, || function(arguments)))
     }
 
     /// Ends the finalizer without running it, and gives back what it held: the object where it is
@@ -182,6 +192,7 @@ where
         let claim = self.claim(Due::Take)?;
         // SAFETY: claimed just now, and these are the types that the entry was made with.
         let (function, arguments) = unsafe { take::<F, A>(&claim) };
+        actions::cancel::<F>(claim.node());
         drop(claim);
         Some((self.reach.object(), function, arguments))
     }

@@ -77,6 +77,7 @@
 //! - Linux only: what the engine needs of a system was written for no other yet, and elsewhere it refuses
 //!   to compile.
 
+pub mod actions;
 mod cleaner;
 pub mod collector;
 mod deferred;

@@ -2,7 +2,7 @@
 
 use lastly_journal::sweep::{Found, Journal, look};
 use lastly_journal::{Directory, Entry, Failure};
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::words;
 
@@ -18,9 +18,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
         if arguments.json { Directory::of_user_if_there()? } else { super::directory()? };
     let found = directory.map(|it| look(&it)).transpose()?.unwrap_or_default();
     if arguments.json {
-        let journals: Vec<_> = found.iter().map(Shown::of).collect();
-        let text = serde_json::to_string_pretty(&journals).map_err(std::io::Error::from)?;
-        println!("{text}");
+        let journals: Value = found.iter().map(as_json).collect();
+        println!("{journals:#}");
     } else if !found.is_empty() {
         show(&found);
     }
@@ -58,76 +57,38 @@ fn owner(journal: &Journal) -> String {
     format!("{} {}{dead}", owner.pid, words::plain(&owner.name))
 }
 
-/// A journal, for programs.
-#[derive(Serialize)]
-struct Shown<'a> {
-    journal: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<ShownOwner<'a>>,
-    actions: Vec<ShownEntry>,
-}
-
-#[derive(Serialize)]
-struct ShownOwner<'a> {
-    pid: i32,
-    name: &'a str,
-    state: &'static str,
-    /// In seconds since 1970.
-    begun: f64,
-}
-
-#[derive(Serialize)]
-struct ShownEntry {
-    id: String,
-    action: &'static str,
-    subject: String,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// In seconds since 1970.
-    declared: f64,
-    synced: bool,
-    attempts: u32,
-}
-
-impl<'a> Shown<'a> {
-    fn of(found: &'a Found) -> Self {
-        let journal = &found.name;
-        match &found.state {
-            Err(trouble) => {
-                let trouble = Some(trouble.to_string());
-                Self { journal, trouble, owner: None, actions: Vec::new() }
-            }
-            Ok(said) => {
-                let owner = ShownOwner {
-                    pid: said.owner.pid,
-                    name: &said.owner.name,
-                    state: words::life(said.life),
-                    begun: seconds(said.begun),
-                };
-                let actions = said.entries.iter().map(|it| ShownEntry::of(said, it)).collect();
-                Self { journal, trouble: None, owner: Some(owner), actions }
-            }
+/// A journal, for programs. Times are in seconds since 1970.
+fn as_json(found: &Found) -> Value {
+    let mut shown = json!({"journal": found.name, "actions": []});
+    match &found.state {
+        Err(trouble) => shown["trouble"] = trouble.to_string().into(),
+        Ok(journal) => {
+            let owner = &journal.owner;
+            shown["owner"] = json!({
+                "pid": owner.pid,
+                "name": owner.name,
+                "state": words::life(journal.life),
+                "begun": seconds(journal.begun),
+            });
+            shown["actions"] =
+                journal.entries.iter().map(|it| entry_as_json(journal, it)).collect();
         }
     }
+    shown
 }
 
-impl ShownEntry {
-    fn of(journal: &Journal, entry: &Entry) -> Self {
-        let (state, reason) = words::state(journal, entry);
-        Self {
-            id: journal.id_of(entry),
-            action: entry.action.kind().name,
-            subject: entry.action.subject(),
-            state,
-            reason,
-            declared: seconds(entry.declared),
-            synced: entry.synced,
-            attempts: entry.attempts,
-        }
-    }
+fn entry_as_json(journal: &Journal, entry: &Entry) -> Value {
+    let (state, reason) = words::state(journal, entry);
+    json!({
+        "id": journal.id_of(entry),
+        "action": entry.action.kind().name,
+        "subject": entry.action.subject(),
+        "state": state,
+        "reason": reason,
+        "declared": seconds(entry.declared),
+        "synced": entry.synced,
+        "attempts": entry.attempts,
+    })
 }
 
 fn seconds(nanoseconds: i64) -> f64 {

@@ -77,11 +77,9 @@ pub struct Terms {
     pub trash: String,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
-    /// When it was declared, in nanoseconds since 1970. What was declared before it was made was made
-    /// after that.
-    pub declared: i64,
-    /// How long after it was declared may that be, in nanoseconds, which was declared before it was made?
-    pub within: Option<i64>,
+    /// What was declared before it was made is known by when it was made: between these two moments, in
+    /// nanoseconds since 1970. `None`: by its name alone.
+    pub born: Option<(i64, i64)>,
 }
 
 /// What came of an action.

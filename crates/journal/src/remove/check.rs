@@ -154,7 +154,7 @@ pub(super) fn check_found(place: &Place, found: &Found, target: Target) -> Resul
         (Target::File, Kind::Directory) => return refuse(Reason::Directory),
     }
     let user = geteuid().as_raw();
-    if is_mount_point(place, found)? {
+    if is_mount_point(place, found) {
         return refuse(Reason::MountPoint);
     }
     let number = (found.identity.device, found.identity.inode);
@@ -171,19 +171,17 @@ pub(super) fn check_found(place: &Place, found: &Found, target: Target) -> Resul
     Ok(())
 }
 
-fn is_mount_point(place: &Place, found: &Found) -> Result<bool, Refusal> {
+fn is_mount_point(place: &Place, found: &Found) -> bool {
     let known = match found.mount_point {
         // A mount point that is looked at by its name is that of what is mounted there: its number differs too.
-        Some(true) => return Ok(true),
+        Some(true) => return true,
         Some(false) if found.mount.is_some() => found.mount,
         _ => None,
     };
-    match Found::open(place.directory()) {
-        Ok(parent) if known.is_some() => Ok(parent.mount.is_some_and(|mount| Some(mount) != known)),
-        Ok(parent) => Ok(!found.shares_mount(&parent)),
-        Err(error) => {
-            Err(Refusal { path: place.path().to_owned(), reason: Reason::Unknown(error.into()) })
-        }
+    let above = place.above();
+    match known {
+        Some(_) => above.mount.is_some_and(|mount| Some(mount) != known),
+        None => !found.shares_mount(above),
     }
 }
 

@@ -29,7 +29,7 @@ fn killed_in_the_middle_and_done_again() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        let again = Place::reopen(place.path(), &place.parent().unwrap(), true).unwrap();
+        let again = Place::reopen(place.path(), &place.parent(), true).unwrap();
         match tree(&again, &old, OsStr::new(TRASH)).unwrap() {
             Outcome::Removed { files } => in_the_middle |= files > 1,
             other => assert_eq!(other, Outcome::Missing),

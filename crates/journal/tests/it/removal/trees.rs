@@ -171,7 +171,7 @@ fn it_goes_on_in_the_trash_and_leaves_what_came_later() {
     fs::rename(&path, scratch.work(TRASH)).unwrap();
     fs::remove_dir_all(scratch.work(TRASH).join("inner")).unwrap();
     fill(&path);
-    let again = Place::reopen(place.path(), &place.parent().unwrap(), true).unwrap();
+    let again = Place::reopen(place.path(), &place.parent(), true).unwrap();
     assert_eq!(
         tree(&again, &old, OsStr::new(TRASH)).unwrap(),
         Outcome::Removed { files: FILLED - 2 }
