@@ -211,7 +211,6 @@ fn at(place: &Place, name: &OsStr, expected: &Expected, target: Target) -> Resul
     if !expected.is(&seen.identity) {
         return Ok(At::Another);
     }
-    check_found(place, &seen, target)?;
     let held = match open::hold(place.directory(), name) {
         Ok(held) => held,
         Err(Errno::NOENT) => return Ok(At::Missing),
