@@ -61,13 +61,13 @@ fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
             process::beside(|| _ = sweep_at_start(&directory));
         }
     };
-    owner_of(&directory, journal)?.await_end(ready)?;
+    let died = owner_of(&directory, journal)?.await_end(ready)?;
     for pause in PAUSES {
-        if replay(&directory, journal, &mut |_, _| ())? {
+        if replay(&directory, journal, died, &mut |_, _| ())? {
             return Ok(());
         }
         thread::sleep(pause);
     }
-    replay(&directory, journal, &mut |_, _| ())?;
+    replay(&directory, journal, died, &mut |_, _| ())?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::owner::Life;
 use crate::record::{Entry, Header, Reading, Record};
 
 /// So often is something tried that does not work, before it is left to somebody who looks into it.
-pub const ATTEMPTS: u32 = 5;
+pub const ATTEMPTS: u32 = 10;
 
 /// How long after it was declared something may have been made that is nevertheless taken for what was
 /// declared, if nobody saw the owner die. In nanoseconds.
@@ -170,18 +170,17 @@ impl<'a> Replay<'a> {
     }
 
     fn terms(&self, entry: &Entry, performer: Performer) -> Terms {
-        let within = match performer {
-            Performer::Guard { died } => Some(died - entry.declared),
+        let latest = match performer {
             // Nobody else has such a name.
             _ if entry.unguessable => None,
-            Performer::Sweep { .. } => Some(SOON),
+            Performer::Guard { died } => Some(died),
+            Performer::Sweep { .. } => Some(entry.declared.saturating_add(SOON)),
             Performer::Force { .. } => None,
         };
         Terms {
             trash: trash(self.header.number, entry.id),
             same_boot: self.life != Life::DeadBeforeBoot,
-            declared: entry.declared,
-            within,
+            born: latest.map(|latest| (entry.declared, latest)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the actions on files have in common: a place, and which file it is that is there.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::actions::{Performed, Terms};
@@ -55,20 +56,29 @@ impl Target {
     pub(super) fn perform(&self, terms: &Terms, remove: Remove) -> Result<Performed, Failure> {
         let place = match Place::reopen(&self.path, &self.parent, terms.same_boot) {
             Ok(place) => place,
-            Err(Unreachable::Gone) => return Ok(Performed::Missing),
-            Err(Unreachable::Replaced) => return Ok(Performed::Replaced),
+            Err(Unreachable::Gone) if terms.same_boot => return Ok(Performed::Missing),
+            Err(Unreachable::Replaced) if terms.same_boot => return Ok(Performed::Replaced),
+            Err(Unreachable::Gone | Unreachable::Replaced) => {
+                let path = self.path.display();
+                let error = io::Error::other("its directory is not there; is it mounted yet?");
+                return Err(Failure::with(&error, path));
+            }
             Err(Unreachable::Unknown(error)) => {
                 return Err(Failure::with(&error, self.path.display()));
             }
         };
-        // What was declared before it was made is known by when it was made.
-        let born = self.identity.is_none();
-        let latest = terms.within.map(|within| terms.declared.saturating_add(within));
+        let born = terms.born.filter(|_| self.identity.is_none());
+        if born.is_some() && place.look()?.is_some_and(|found| found.identity.born.is_none()) {
+            let path = self.path.display();
+            let reason = "it was declared before it was made, and its file system does not tell when \
+                          that was; so it may be another's";
+            return Err(Failure::refusal(format!("{path}: {reason}")));
+        }
         let expected = Expected {
             identity: self.identity,
             same_boot: terms.same_boot,
-            not_before: born.then_some(terms.declared).filter(|declared| *declared != i64::MIN),
-            not_after: latest.filter(|_| born),
+            not_before: born.map(|(earliest, _)| earliest),
+            not_after: born.map(|(_, latest)| latest),
         };
         match remove(&place, &expected, OsStr::new(&terms.trash)) {
             Ok(Outcome::Removed { .. }) => Ok(Performed::Done),
@@ -79,7 +89,7 @@ impl Target {
                 let kind = error.kind();
                 let failure = remove::Failure::Left { left, first, error };
                 let text = format!("{}: {failure}", self.path.display());
-                Err(std::io::Error::new(kind, text).into())
+                Err(io::Error::new(kind, text).into())
             }
             Err(failure @ remove::Failure::Displaced { .. }) => {
                 Err(Failure::refusal(failure.to_string()))

@@ -1,4 +1,4 @@
-//! What can be declared: one file for each kind of action, and a line in [`kinds`](KINDS).
+//! What can be declared: one file for each kind of action, and a line in `KINDS`.
 //!
 //! An action is data: what it is about, and enough to know that again. It is *declared* by its owner,
 //! written down, and *performed* by whoever comes first: the owner, at one of the first two deaths; the
@@ -77,11 +77,9 @@ pub struct Terms {
     pub trash: String,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
-    /// When it was declared, in nanoseconds since 1970. What was declared before it was made was made
-    /// after that.
-    pub declared: i64,
-    /// How long after it was declared may that be, in nanoseconds, which was declared before it was made?
-    pub within: Option<i64>,
+    /// What was declared before it was made is known by when it was made: between these two moments, in
+    /// nanoseconds since 1970. `None`: by its name alone.
+    pub born: Option<(i64, i64)>,
 }
 
 /// What came of an action.
