@@ -1,5 +1,5 @@
-"""A program that has declared something and ends as its first argument says, in the process that its
-second one says.
+"""A program that has declared something and ends as its first argument says, in the process that
+its second one says.
 
 `tests/matrix.json` tells, in its second table, what becomes of that.
 """
@@ -85,7 +85,7 @@ def hangs(ending: Declared) -> None:
 
 
 def in_a_child(ending: Declared, prepare: Callable[[Declared], None]) -> None:
-    """It is a forked child that ends so. Its parent, which has declared something too, then returns."""
+    """It is a forked child that ends so. Its parent has declared something too, and returns."""
     declare_all(None, "")
     child = os.fork()
     if child == 0:

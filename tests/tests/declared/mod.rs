@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lastly_journal::ATTEMPTS;
 use lastly_tests::{guards, program};
 use serde_json::Value;
 
@@ -163,16 +164,16 @@ fn what_is_said() {
     assert_eq!(child.stdout, ["the daemon works", "said by the heir"]);
 }
 
-/// What does not work is tried five times, then shown, and left alone until somebody forces it.
+/// What does not work is tried so often, then shown, and left alone until somebody forces it.
 #[test]
 fn what_does_not_work_is_stuck_at_last() {
     let stage = Stage::new("what_does_not_work_is_stuck_at_last");
     stage.unguarded("declared-stuck");
-    for attempt in 1..=5 {
+    for attempt in 1..=ATTEMPTS {
         let told = stage.call(&["sweep"]);
         assert_eq!(told.last().expect("some"), "0 done, 0 left, 1 failed.");
         let action = &stage.actions()[0];
-        let state = if attempt < 5 { "left" } else { "stuck" };
+        let state = if attempt < ATTEMPTS { "left" } else { "stuck" };
         assert_eq!((&action["state"], &action["attempts"]), (&state.into(), &attempt.into()));
     }
     let action = &stage.actions()[0];
