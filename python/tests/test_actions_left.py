@@ -125,7 +125,7 @@ def test_what_its_objects_death_has_removed_is_not_removed_again(tmp_path: Path)
     assert (ended.said, left) == ([str(["b"])], ["a"])
 
 
-def test_a_daemon_leaves_its_parents_to_the_guard(tmp_path: Path) -> None:
+def test_a_daemon_leaves_alone_what_its_parent_declared(tmp_path: Path) -> None:
     """It is its parent's heir, and runs what that left: but for what was declared."""
     program = """
         finalize(remove_tree, tree("parent's"))
@@ -137,8 +137,11 @@ def test_a_daemon_leaves_its_parents_to_the_guard(tmp_path: Path) -> None:
             time.sleep(0)
         finalize(remove_tree, tree("daemon's"))
     """
-    ended, left = declared.play(tmp_path, program)
-    assert (ended.said, ended.complaints, left) == (["run by the heir"], "", [])
+    stage = Stage(tmp_path)
+    ended = stage.play(program)
+    assert (ended.said, stage.left()) == (["run by the heir"], ["parent's"]), ended
+    stage.call("sweep")
+    assert stage.is_clear()
 
 
 def test_what_does_not_work_is_stuck_at_last(tmp_path: Path) -> None:

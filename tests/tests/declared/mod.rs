@@ -124,33 +124,34 @@ fn who_writes_into_it_is_dead_before() {
     assert_eq!((stage.left(), child.ended), (vec![], DEAD), "{}", child.stderr);
 }
 
-/// Scenes, what they leave and how they end: with a guard, and with a sweep.
+/// Scenes, what they leave, what of that nobody removes then, and how they end.
 #[test]
 fn what_is_left() {
-    let cases: &[(&str, &[&str], Ended)] = &[
-        ("declared-in-a-pause", &[], DEAD),
-        ("declared-in-a-backlog", &[], DEAD),
-        ("declared-flag-off", &["left"], Status(3)),
-        ("declared-flag-off-and-killed", &["left"], DEAD),
-        ("declared-flag-on-again", &[], DEAD),
-        ("declared-given-up", &["left"], DEAD),
-        ("declared-died", &["called", "dead"], DEAD),
-        ("declared-and-exec", &[], DEAD),
-        ("declared-and-daemon", &[], Status(0)),
-        ("declared-late", &[], Status(0)),
+    let cases: &[(&str, &[&str], &[&str], Ended)] = &[
+        ("declared-in-a-pause", &["tree"], &[], DEAD),
+        ("declared-in-a-backlog", &["tree"], &[], DEAD),
+        ("declared-flag-off", &["left"], &["left"], Status(3)),
+        ("declared-flag-off-and-killed", &["left", "removed"], &["left"], DEAD),
+        ("declared-flag-on-again", &["removed"], &[], DEAD),
+        ("declared-given-up", &["left", "removed"], &["left"], DEAD),
+        ("declared-died", &["called", "dead", "removed"], &["called", "dead"], DEAD),
+        ("declared-and-exec", &["tree"], &[], DEAD),
+        ("declared-and-daemon", &["of the parent"], &[], Status(0)),
+        ("declared-late", &[], &[], Status(0)),
     ];
-    for (scene, left, ended) in cases {
+    for (scene, left, for_good, ended) in cases {
         let stage = Stage::new(scene);
         let child = stage.guarded(scene);
-        assert_eq!(stage.left(), *left, "{scene}: {}", child.stderr);
+        assert_eq!(stage.left(), *for_good, "{scene}: {}", child.stderr);
         assert_eq!(child.ended, *ended, "{scene}: {}", child.stderr);
         assert_eq!(stage.call(&["status", "--json"]), ["[]"], "{scene}");
 
         let stage = Stage::new(scene);
         let child = stage.unguarded(scene);
         assert_eq!(child.ended, *ended, "{scene}: {}", child.stderr);
+        assert_eq!(stage.left(), *left, "{scene}");
         stage.call(&["sweep"]);
-        assert_eq!(stage.left(), *left, "{scene} and a sweep");
+        assert_eq!(stage.left(), *for_good, "{scene} and a sweep");
         assert_eq!(stage.call(&["status", "--json"]), ["[]"], "{scene} and a sweep");
     }
 }
