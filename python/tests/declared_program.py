@@ -16,7 +16,7 @@ import lastly.exit
 from matrix_program import Ending, begin, first_is_noticed, hang, keep, say
 
 # What hangs at the end is given so long.
-BUDGET = 0.5
+BUDGET = 1
 
 # Each starts its children in its own way, and ends them in its own way.
 METHODS = ["fork", "spawn", "forkserver"]
