@@ -333,33 +333,28 @@ def test_what_the_end_of_the_program_leaves_the_guard_leaves(tmp_path: Path) -> 
     assert left == ["off", "reluctant"]
 
 
-def test_what_the_end_of_the_program_cannot_do_the_guard_does(tmp_path: Path) -> None:
-    """After the door is shut; and where the interpreter is taken down without a drain."""
+def test_what_comes_when_the_door_is_shut_the_guard_does(tmp_path: Path) -> None:
     program = """
         import atexit
-        first = tree("late")
-        if sys.argv[1] == "late":
-            # Runs after the drain.
-            atexit.register(lambda: finalize(remove_tree, first))
-            finalize(remove_tree, tree("early"))
-        else:
-            finalize(remove_tree, first)
-            atexit.unregister(lastly.finalize._exitfunc)
-            f = finalize(remove_tree, tree("f"))
-            atexit.register(lambda: say(there()))
+        # Runs after the drain, which the first finalizer registers.
+        atexit.register(lambda: finalize(remove_tree, tree("late")))
+        finalize(remove_tree, tree("early"))
+        atexit.register(lambda: say(there()))
     """
-    assert play(tmp_path, program, "late")[1] == []
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["['early']"], [])
 
 
 def test_where_there_is_no_drain_the_guard_does_it(tmp_path: Path) -> None:
     program = """
         import atexit
-        finalize(remove_tree, tree("a"))
+        finalize(remove_tree, tree("dies then"))
+        lastly.finalize(int, remove_tree, tree("never dies"))
         atexit.unregister(lastly.finalize._exitfunc)
         atexit.register(lambda: say(there()))
     """
     ended, left = play(tmp_path, program)
-    assert (ended.said, left) == (["['a']"], [])
+    assert (ended.said, left) == ([str(["dies then", "never dies"])], [])
 
 
 def test_what_a_budget_cuts_off_the_guard_does(tmp_path: Path) -> None:
