@@ -182,12 +182,15 @@ def test_what_fails_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_declared_is_not_registered(
-    function: Any, arguments: Any, keywords: Any, error: type[Exception]
+    function: Any, arguments: Any, keywords: Any, error: type[Exception], tmp_path: Path
 ) -> None:
     thing, before = Thing(), list(finalize._registry)
     with pytest.raises(error):
         finalize(thing, function, *arguments, **keywords)
     assert list(finalize._registry) == before
+    # Nor is the next that is called taken for a declaration.
+    remove_file(file(tmp_path / "a"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_if_it_cannot_be_declared_what_was_before_stays(tmp_path: Path) -> None:
