@@ -173,6 +173,7 @@ fn play(scene: &str) -> Played {
     assert!(!said.contains("panicked"), "{said}");
     let directory = Directory::open(&journals).expect("it is trusted");
     let found = sweep::look(&directory).expect("readable");
+    let journals_left = found.len();
     let open =
         found.iter().map(|found| found.state.as_ref().expect("readable").entries.len()).sum();
     sweep::sweep(&directory, sweep::Options::default(), &mut |_| ()).expect("nobody else sweeps");
