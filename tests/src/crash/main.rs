@@ -8,7 +8,7 @@ use std::time::Instant;
 use lastly_tests::crash::run::Report;
 use lastly_tests::crash::script::Script;
 use lastly_tests::crash::world::World;
-use lastly_tests::crash::{actor, calls, kills, run, script};
+use lastly_tests::crash::{actor, calls, kills, puppet, run, script};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +34,7 @@ fn act(arguments: &[String]) -> io::Result<bool> {
             let (traced, killed) = (traced == "traced", end == "killed");
             script::main(folder.as_ref(), canaries.as_ref(), script, traced, killed);
         }
+        ["puppet", folder] => puppet::main(folder.as_ref()),
         ["play", folder, lastly, part, parts, canaries, ref what @ ..] => {
             let world = World::new(folder.as_ref(), lastly.as_ref(), number(canaries))?;
             play(&world, (number(part), number(parts)), what)?;

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod oracle;
 #[path = "../stress/random.rs"]
 pub(crate) mod random;
+pub mod puppet;
 pub mod resource;
 pub mod run;
 pub mod script;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::actor::Deeds;
-use super::door;
 use super::resource::{Kind, Resource};
 use super::{system, trace};
 
@@ -51,7 +50,6 @@ pub fn main(folder: &Path, canaries: &Path, script: Script, traced: bool, killed
     if killed {
         system::kill_this();
     }
-    door::end();
 }
 
 fn short(deeds: &mut Deeds, traced: bool) {

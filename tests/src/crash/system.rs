@@ -93,12 +93,20 @@ impl Child {
     }
 }
 
-/// The children of this process, which has one thread.
+/// The children of this process, and theirs. Each has one thread.
 #[must_use]
-pub fn children() -> Vec<Child> {
-    let text = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    let numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
-    numbers.filter_map(Child::of).collect()
+pub fn descendants() -> Vec<Child> {
+    let mut found: Vec<Child> = vec![];
+    let mut parents = vec![std::process::id().cast_signed()];
+    while let Some(parent) = parents.pop() {
+        let text = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+        for number in text.unwrap_or_default().split_whitespace() {
+            let child = number.parse().ok().and_then(Child::of);
+            parents.extend(child.iter().map(|it| it.pid));
+            found.extend(child);
+        }
+    }
+    found
 }
 
 /// Waits for those of this process's children that have ended.
