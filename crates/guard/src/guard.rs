@@ -64,9 +64,10 @@ fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
     let died = owner_of(&directory, journal)?.await_end(ready)?;
     for pause in PAUSES {
         if replay(&directory, journal, died, &mut |_, _| ())? {
-            break;
+            return Ok(());
         }
         thread::sleep(pause);
     }
+    replay(&directory, journal, died, &mut |_, _| ())?;
     Ok(())
 }

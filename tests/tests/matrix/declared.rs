@@ -5,12 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use lastly_tests::program;
+use lastly_tests::{guards, program};
 use wait_timeout::ChildExt;
 
 use crate::play::{Ended, WATCHDOG, empty_directory, files, in_words, number, send};
@@ -143,10 +142,7 @@ impl Play {
     fn begin(&self, ending: i32, stdin: &mut ChildStdin) {
         if self.guard == Guard::Killed {
             // From here on it does nothing: so it and its owner die at one moment.
-            for guard in self.guards("") {
-                send(guard, libc::SIGSTOP);
-                await_that(|| state_of(guard) == Some('T'));
-            }
+            self.guards().into_iter().for_each(guards::stop);
         }
         match self.signal {
             Some(signal) if self.is_for_the_group => send(-self.program, signal),
@@ -161,13 +157,10 @@ impl Play {
             Guard::There => {
                 // The group, if that has ended, has two.
                 let whose = if self.is_for_the_group { String::new() } else { format!("{ended}-") };
-                await_that(|| self.guards(&whose).is_empty());
+                guards::await_end(&self.directory.join(JOURNALS), &whose);
             }
             Guard::Nowhere | Guard::Killed => {
-                for guard in self.guards("") {
-                    send(guard, libc::SIGKILL);
-                    await_that(|| state_of(guard).is_none_or(|it| it == 'Z'));
-                }
+                self.guards().into_iter().for_each(guards::kill);
                 seen.left = Some(self.trees());
                 let swept = self.lastly(&["sweep"]);
                 assert!(swept.status.success(), "{swept:?}");
@@ -178,54 +171,27 @@ impl Play {
 
     /// The program has ended.
     fn end(&self, seen: &mut Seen) {
-        await_that(|| self.guards("").is_empty());
+        guards::await_end(&self.directory.join(JOURNALS), "");
         let status = String::from_utf8(self.lastly(&["status", "--json"]).stdout).expect("text");
         seen.at_the_end = (self.trees(), status);
         seen.canary = files(&self.directory.join(CANARY));
     }
 
     fn lastly(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program::lastly());
-        command.args(arguments).env("LASTLY_JOURNALS", self.directory.join(JOURNALS));
-        command.output().expect("it was built")
+        guards::call(&self.directory.join(JOURNALS), arguments)
+    }
+
+    /// Of the program, and of its children.
+    fn guards(&self) -> Vec<i32> {
+        guards::of(&self.directory.join(JOURNALS), "")
     }
 
     fn trees(&self) -> Vec<String> {
         let all = files(&self.directory);
         all.into_iter().filter(|name| ![CANARY, JOURNALS].contains(&&**name)).collect()
     }
-
-    /// The guards of this program and its children, by their numbers: those of journals with this beginning.
-    fn guards(&self, journal: &str) -> Vec<i32> {
-        let journals = self.directory.join(JOURNALS);
-        let numbers = fs::read_dir("/proc").expect("it is Linux").flatten();
-        let numbers = numbers.filter_map(|it| it.file_name().to_str()?.parse().ok());
-        numbers
-            .filter(|process: &i32| {
-                let begin = format!("lastly-guard\0guard\0{journal}");
-                let process = Path::new("/proc").join(process.to_string());
-                fs::read(process.join("cmdline")).is_ok_and(|it| it.starts_with(begin.as_bytes()))
-                    && fs::read_link(process.join("fd/0")).is_ok_and(|it| it == journals)
-            })
-            .collect()
-    }
 }
 
 fn go(stdin: &mut ChildStdin) {
     stdin.write_all(&[0]).expect("the program waits for it");
-}
-
-/// `None`: there is no such process.
-fn state_of(process: i32) -> Option<char> {
-    let told = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    told.rsplit_once(") ")?.1.chars().next()
-}
-
-/// Waits for what another process is about to do.
-fn await_that(holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + WATCHDOG;
-    while !holds() {
-        assert!(Instant::now() < deadline, "it does not come");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
