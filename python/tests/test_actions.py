@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +16,7 @@ import pytest
 
 import lastly
 from declared import play
-from fresh import run
+from fresh import WATCHDOG, run
 from lastly import actions, finalize, kill_process, remove_file, remove_tree, unlink_shared_memory
 
 
@@ -277,12 +278,15 @@ def test_the_guard_does_it(tmp_path: Path, death: str) -> None:
 
 
 def is_gone(process: int) -> bool:
-    """Whether it is, or waits for whoever is to learn of it."""
+    """Whether it is, or will be: it was killed."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
         return True
-    return state.rpartition(")")[2].split()[0] in "ZX"
+    try:
+        return bool(select.select([descriptor], [], [], WATCHDOG)[0])
+    finally:
+        os.close(descriptor)
 
 
 def test_what_was_given_up_stays(tmp_path: Path) -> None:

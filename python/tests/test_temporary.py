@@ -145,11 +145,15 @@ def test_a_file_that_is_kept(module: Any, here: Path) -> None:
     assert len(list(here.iterdir())) == 2
 
 
-@BOTH
-def test_a_file_that_cannot_be_opened_is_not_left(module: Any, here: Path) -> None:
-    for wrong in ({"mode": "x y"}, {"mode": "w", "encoding": "none such"}, {"buffering": "x"}):
+def test_a_file_that_cannot_be_opened_is_not_left(here: Path) -> None:
+    wrongs: list[Any] = [
+        {"mode": "x y"},
+        {"mode": "w", "encoding": "none such"},
+        {"buffering": "x"},
+    ]
+    for wrong in wrongs:
         with pytest.raises((ValueError, LookupError, TypeError)):
-            module.NamedTemporaryFile(**wrong)
+            lastly.NamedTemporaryFile(**wrong)
     assert not list(here.iterdir())
 
 
@@ -307,6 +311,7 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
 
 # What cannot pass, each with the reason.
 BY_DESIGN = {
+    "test_no_leak_fd": "looks whether a function of `tempfile` is called by another, on CPython 3.9",
     "test_unexpected_error": "puts another class in the place of one that ours does not use",
 }
 
