@@ -442,6 +442,22 @@ def test_a_killed_child_has_a_guard_of_its_own(tmp_path: Path) -> None:
     assert (ended.said, left) == ([both, "status -9", str(["parent's"])], [])
 
 
+def test_the_end_of_a_daemons_parent_is_its_creators(tmp_path: Path) -> None:
+    """The child that runs what else its parent left does not, and the guard does not wait for it."""
+    program = """
+        path = tree("a")
+        finalize(remove_tree, path)
+        finalize(say, "left to the child")
+        if os.fork():
+            os._exit(0)
+        while path.exists():
+            time.sleep(0.005)
+        path.mkdir()
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, ended.complaints, left) == (["left to the child"], "", ["a"])
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing_perform_their_own(tmp_path: Path, method: str) -> None:
     program = """

@@ -311,7 +311,7 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
 
 # What cannot pass, each with the reason.
 BY_DESIGN = {
-    "test_no_leak_fd": "looks whether a function of `tempfile` is called by another, on CPython 3.9",
+    "test_no_leak_fd": "on CPython 3.9, looks at who closes what has no file yet",
     "test_unexpected_error": "puts another class in the place of one that ours does not use",
 }
 

@@ -48,7 +48,12 @@ enum Step {
 impl Deeds {
     pub(crate) fn new(folder: &Path, canaries: &Path) -> Self {
         let ledger = Ledger::open(folder).expect("the case has a folder");
-        Self { folder: folder.to_owned(), canaries: canaries.to_owned(), ledger, door: Door::default() }
+        Self {
+            folder: folder.to_owned(),
+            canaries: canaries.to_owned(),
+            ledger,
+            door: Door::default(),
+        }
     }
 
     pub(crate) fn declare(&mut self, resource: Resource, process: Option<i32>, sync: bool) {

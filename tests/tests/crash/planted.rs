@@ -41,7 +41,8 @@ impl Case {
     /// Sweeps, twice, and sees that nothing was done; what was said must have all these in it.
     fn is_left_alone(self, status: i32, said: &[&str]) {
         let at_first = self.fixture.lastly(&["sweep"]);
-        let told = String::from_utf8_lossy(&at_first.stdout) + String::from_utf8_lossy(&at_first.stderr);
+        let told =
+            String::from_utf8_lossy(&at_first.stdout) + String::from_utf8_lossy(&at_first.stderr);
         let name = self.fixture.folder.display();
         assert_eq!(at_first.status.code(), Some(status), "{name}: {told}");
         for word in said {
@@ -261,7 +262,8 @@ fn what_it_names_is_not_what_was_declared() {
     case.journal_with(|it| it.parent.1 += 1).plant(&case.fixture);
     case.is_left_alone(0, replaced);
     let case = Case::new("older");
-    case.journal_with(|it| (it.identity, it.declared) = (None, it.declared + 1)).plant(&case.fixture);
+    case.journal_with(|it| (it.identity, it.declared) = (None, it.declared + 1))
+        .plant(&case.fixture);
     case.is_left_alone(0, replaced);
     let case = Case::new("younger");
     let minute = 60_000_000_001;
