@@ -443,7 +443,7 @@ def test_a_killed_child_has_a_guard_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_end_of_a_daemons_parent_is_its_creators(tmp_path: Path) -> None:
-    """The child that runs what else its parent left does not, and the guard does not wait for it."""
+    """The child that runs what else its parent left does not; the guard does not wait for it."""
     program = """
         path = tree("a")
         finalize(remove_tree, path)
