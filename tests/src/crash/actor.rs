@@ -48,7 +48,12 @@ enum Step {
 impl Deeds {
     pub(crate) fn new(folder: &Path, canaries: &Path) -> Self {
         let ledger = Ledger::open(folder).expect("the case has a folder");
-        Self { folder: folder.to_owned(), canaries: canaries.to_owned(), ledger, door: Door::default() }
+        Self {
+            folder: folder.to_owned(),
+            canaries: canaries.to_owned(),
+            ledger,
+            door: Door::default(),
+        }
     }
 
     pub(crate) fn declare(&mut self, resource: Resource, process: Option<i32>, sync: bool) {
@@ -120,8 +125,12 @@ pub fn main(folder: &Path, canaries: &Path, seed: u64) {
     let mut deeds = Deeds::new(folder, canaries);
     let mut things: Vec<Thing> = vec![];
     let mut number = 0;
-    let kinds =
-        [(8, Kind::Tree), (8, Kind::File), (3, Kind::Shared), (usize::from(seed % 2 == 0), Kind::Group)];
+    let kinds = [
+        (8, Kind::Tree),
+        (8, Kind::File),
+        (3, Kind::Shared),
+        (usize::from(seed.is_multiple_of(2)), Kind::Group),
+    ];
     for _ in 0..STEPS {
         if things.len() < AT_ONCE && random.percent(40) {
             let resource = Resource { number, kind: random.weighed(&kinds) };

@@ -103,7 +103,8 @@ fn one(
     };
     let (reached, swept) = match course {
         Course::Owner(script) => {
-            let trace = trace::run(&mut owner(&case, script, true)?, &at(&[Victim::Program]), false)?;
+            let trace =
+                trace::run(&mut owner(&case, script, true)?, &at(&[Victim::Program]), false)?;
             (reached(&trace, 1), false)
         }
         Course::Launcher => (follow(&case, &at(&[Victim::Launcher]))?, true),
@@ -125,7 +126,8 @@ fn one(
         }
     };
     let verdict = case.judge(swept)?;
-    let is_killed = usize::from(reached != Reached::Nothing) + usize::from(numbers.len() == 2 && reached == Reached::All);
+    let is_killed = usize::from(reached != Reached::Nothing)
+        + usize::from(numbers.len() == 2 && reached == Reached::All);
     if report.end(&verdict, is_killed) {
         case.clear()?;
     }

@@ -41,13 +41,7 @@ macro_rules! watched {
 
 impl Door {
     /// Declares that it is to be cleaned up.
-    pub fn declare(
-        &mut self,
-        resource: Resource,
-        folder: &Path,
-        process: Option<i32>,
-        sync: bool,
-    ) {
+    pub fn declare(&mut self, resource: Resource, folder: &Path, process: Option<i32>, sync: bool) {
         let path = resource.path(folder);
         let held: Box<dyn FnMut(Act)> = match (resource.kind, sync) {
             (Kind::Tree, false) => watched!(actions::remove_tree, path),

@@ -15,9 +15,9 @@ pub mod door;
 pub mod kills;
 pub mod ledger;
 pub mod oracle;
+pub mod puppet;
 #[path = "../stress/random.rs"]
 pub(crate) mod random;
-pub mod puppet;
 pub mod resource;
 pub mod run;
 pub mod script;

@@ -112,10 +112,11 @@ fn judge_file(resource: Resource, fate: Fate, folder: &Path, verdict: &mut Verdi
         Some(true) if !is_there => verdict.wrongs.push(format!("{resource:?}: {fate:?}")),
         _ => {}
     }
-    if is_there && fate.there == There::Yes {
-        if let Some(missing) = resource.what_is_missing(folder) {
-            verdict.wrongs.push(format!("{resource:?}: {fate:?}: {missing}"));
-        }
+    if is_there
+        && fate.there == There::Yes
+        && let Some(missing) = resource.what_is_missing(folder)
+    {
+        verdict.wrongs.push(format!("{resource:?}: {fate:?}: {missing}"));
     }
 }
 
@@ -128,7 +129,9 @@ fn judge_group(resource: Resource, fate: Fate, living: &[Child], verdict: &mut V
             verdict.leaks.push(format!("{resource:?}: {fate:?}: leader {leader}, member {member}"));
         }
         Some(true) if !leader || !member => {
-            verdict.wrongs.push(format!("{resource:?}: {fate:?}: leader {leader}, member {member}"));
+            verdict
+                .wrongs
+                .push(format!("{resource:?}: {fate:?}: leader {leader}, member {member}"));
         }
         _ => {}
     }

@@ -48,7 +48,8 @@ fn answer(text: &str) {
 impl Puppet {
     /// `None`: it is to end.
     fn obey(&mut self, words: &[&str]) -> Option<String> {
-        let resource = |word: &str| Resource { number: word.parse().expect("a number"), kind: Kind::Tree };
+        let resource =
+            |word: &str| Resource { number: word.parse().expect("a number"), kind: Kind::Tree };
         match *words {
             ["declare", it] => self.door.declare(resource(it), &self.folder, None, false),
             ["make", it] => self.make(resource(it)),
@@ -107,10 +108,12 @@ impl Puppet {
             }
             _ => {}
         }
-        while what == "live" || what == "own" {
+        if what != "live" && what != "own" {
+            exit(0);
+        }
+        loop {
             pause();
         }
-        exit(0)
     }
 
     /// A file or directory, again and again: until every number that was closed is one of these.

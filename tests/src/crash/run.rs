@@ -156,11 +156,11 @@ impl State {
                 println!("{wrong}");
             }
         }
-        if let Some(last) = &mut self.progress {
-            if last.elapsed() > Duration::from_secs(5) {
-                *last = Instant::now();
-                println!("  {}", self.tally);
-            }
+        if let Some(last) = &mut self.progress
+            && last.elapsed() > Duration::from_secs(5)
+        {
+            *last = Instant::now();
+            println!("  {}", self.tally);
         }
     }
 }

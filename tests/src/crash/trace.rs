@@ -61,7 +61,9 @@ pub fn run(command: &mut Command, kills: &Kills, follow: bool) -> io::Result<Tra
     let mut tracer = Tracer { kills, follow, traced: BTreeMap::new(), trace: Trace::default() };
     match waitpid(program, None)? {
         WaitStatus::Stopped(..) => {}
-        other => return Err(io::Error::other(format!("it does not let itself be traced: {other:?}"))),
+        other => {
+            return Err(io::Error::other(format!("it does not let itself be traced: {other:?}")));
+        }
     }
     let mut options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
     if follow {
@@ -139,19 +141,19 @@ impl Tracer<'_> {
     /// It has started another, or another program.
     fn event(&mut self, process: Pid, event: i32) {
         let role = self.traced.get(&process).and_then(|it| it.role);
-        if event != Event::PTRACE_EVENT_EXEC as i32 {
-            if let Ok(child) = ptrace::getevent(process) {
-                let child = Pid::from_raw(i32::try_from(child).expect("the number of a process"));
-                let role = match role {
-                    Some(Victim::Program) => Some(Victim::Launcher),
-                    Some(Victim::Launcher) => Some(Victim::Guard),
-                    _ => None,
-                };
-                let has_stopped = self.traced.contains_key(&child);
-                self.traced.insert(child, Traced { role, has_begun: has_stopped, in_call: false });
-                if has_stopped {
-                    self.go_on(child, None);
-                }
+        if event != Event::PTRACE_EVENT_EXEC as i32
+            && let Ok(child) = ptrace::getevent(process)
+        {
+            let child = Pid::from_raw(i32::try_from(child).expect("the number of a process"));
+            let role = match role {
+                Some(Victim::Program) => Some(Victim::Launcher),
+                Some(Victim::Launcher) => Some(Victim::Guard),
+                _ => None,
+            };
+            let has_stopped = self.traced.contains_key(&child);
+            self.traced.insert(child, Traced { role, has_begun: has_stopped, in_call: false });
+            if has_stopped {
+                self.go_on(child, None);
             }
         }
         self.go_on(process, None);
@@ -178,7 +180,11 @@ impl Tracer<'_> {
         let is_counted = role.is_some_and(|it| !self.follow || it != Victim::Program)
             || role.is_some_and(|it| self.kills.contains_key(&it));
         // Whoever was killed meanwhile goes on by itself.
-        _ = if is_counted { ptrace::syscall(process, signal) } else { ptrace::cont(process, signal) };
+        _ = if is_counted {
+            ptrace::syscall(process, signal)
+        } else {
+            ptrace::cont(process, signal)
+        };
     }
 }
 

@@ -129,7 +129,10 @@ impl Case<'_> {
     fn set_up(&self, command: &mut Command) {
         command
             .env("LASTLY_JOURNALS", self.journals())
-            .env("LASTLY_GUARD", if self.guarded { self.world.lastly.as_os_str() } else { "0".as_ref() })
+            .env(
+                "LASTLY_GUARD",
+                if self.guarded { self.world.lastly.as_os_str() } else { "0".as_ref() },
+            )
             .env("LASTLY_SWEEP", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -205,12 +208,12 @@ impl Case<'_> {
         let is_guarded = self.guarded && self.ledger().contains("\ndeclared ");
         // What is no journal yet is swept in any case.
         let is_unfinished = |name: &String| name.ends_with(".new");
-        if swept || !is_guarded || self.journal_names().iter().all(is_unfinished) {
-            if !self.journal_names().is_empty() {
-                let output = self.sweep()?;
-                told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
-                living = self.await_quiet().unwrap_or_default();
-            }
+        if (swept || !is_guarded || self.journal_names().iter().all(is_unfinished))
+            && !self.journal_names().is_empty()
+        {
+            let output = self.sweep()?;
+            told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
+            living = self.await_quiet().unwrap_or_default();
         }
         let mut verdict = oracle::judge(&self.folder, &living);
         let deadline = Instant::now() + PATIENCE;

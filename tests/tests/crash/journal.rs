@@ -121,12 +121,14 @@ impl Journal {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it is there");
         let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
         let started = fields.split(' ').nth(22 - 3).expect("so many fields");
-        let namespace = |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |it| it.ino());
+        let namespace =
+            |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |it| it.ino());
         Self {
-            number: u128::from_le_bytes(fs::read("/proc/sys/kernel/random/uuid")
-                .expect("it is there")[..16]
-                .try_into()
-                .expect("so many bytes")),
+            number: u128::from_le_bytes(
+                fs::read("/proc/sys/kernel/random/uuid").expect("it is there")[..16]
+                    .try_into()
+                    .expect("so many bytes"),
+            ),
             pid: process.cast_signed(),
             started: started.parse().expect("a number"),
             machine: id("/etc/machine-id"),

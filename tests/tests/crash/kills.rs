@@ -20,7 +20,8 @@ const STRIDES: [(&str, &str); 6] = [
 ];
 
 fn crash(what: &[&str]) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{}", what[..2].join("-")));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{}", what[..2].join("-")));
     let output = Command::new(env!("CARGO_BIN_EXE_crash"))
         .arg("run")
         .args([&folder, lastly()])
