@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable
 
 #: The processor's time rather than the clock's: a busy machine may stop us at any moment.
@@ -28,10 +31,42 @@ class Effort:
     alive: int
     collected: int
     most_alive: int
+    #: Actions declared in one round.
+    declared: int
+    #: Processes killed, small ones, and ones that have much memory.
+    killed: int
+    killed_large: int
+    #: Files in a tree, and how often each contender removes one.
+    tree: int
+    trees: int
 
 
-FULL = Effort(31, 20_000, processes=7, alive=1_000_000, collected=500_000, most_alive=10_000_000)
-QUICK = Effort(3, 2_000, processes=2, alive=20_000, collected=10_000, most_alive=10_000)
+FULL = Effort(
+    rounds=31,
+    operations=20_000,
+    processes=7,
+    alive=1_000_000,
+    collected=500_000,
+    most_alive=10_000_000,
+    declared=2_000,
+    killed=100,
+    killed_large=10,
+    tree=100_000,
+    trees=5,
+)
+QUICK = Effort(
+    rounds=3,
+    operations=2_000,
+    processes=2,
+    alive=20_000,
+    collected=10_000,
+    most_alive=10_000,
+    declared=200,
+    killed=3,
+    killed_large=1,
+    tree=2_000,
+    trees=2,
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +114,13 @@ def child(*arguments: object) -> Any:
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=600)
     return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def scratch(within: Path | None = None) -> Iterator[Path]:
+    """A directory for files, and for journals: on the disk that this environment is on."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=within or sys.prefix) as folder:
+        yield Path(folder)
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

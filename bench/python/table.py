@@ -12,14 +12,20 @@ import json
 from pathlib import Path
 
 import beside
+import declared
 import drain
 import growth
 import heap
 import imports
+import killed
 import pair
 import pressure
 import speed
+import trees
 from measure import FULL, QUICK
+
+#: Those of declared actions.
+DECLARED = (declared.declared, killed.killed, trees.trees)
 
 TABLES = (
     speed.deaths,
@@ -33,16 +39,19 @@ TABLES = (
     drain.again,
     growth.growth,
     imports.imports,
+    *DECLARED,
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="just enough to see that it works")
+    parser.add_argument("--declared", action="store_true", help="only those of declared actions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what chart.py draws")
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
-    groups = [group for table in TABLES for group in table(effort)]
+    chosen = DECLARED if arguments.declared else TABLES
+    groups = [group for table in chosen for group in table(effort)]
     if arguments.json:
         text = json.dumps([dataclasses.asdict(group) for group in groups], indent=2)
         arguments.json.write_text(text + "\n", encoding="utf-8")

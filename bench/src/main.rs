@@ -4,6 +4,7 @@
 //! each figure is the median over the rounds, and what counts is the ratio.
 
 mod contenders;
+mod declared;
 mod drain;
 mod gc;
 mod growth;
@@ -20,11 +21,41 @@ struct Effort {
     operations: u32,
     drained: u32,
     most_alive: u32,
+    /// Actions declared in one round.
+    declared: u32,
+    /// Actions declared and cancelled in one process.
+    pairs: u32,
+    /// Files in a tree, and how often each contender removes one.
+    tree: u32,
+    trees: usize,
 }
 
-const FULL: Effort =
-    Effort { rounds: 15, operations: 200_000, drained: 1_000_000, most_alive: 10_000_000 };
-const QUICK: Effort = Effort { rounds: 3, operations: 2_000, drained: 10_000, most_alive: 10_000 };
+const FULL: Effort = Effort {
+    rounds: 15,
+    operations: 200_000,
+    drained: 1_000_000,
+    most_alive: 10_000_000,
+    declared: 2_000,
+    pairs: 1_000_000,
+    tree: 100_000,
+    trees: 5,
+};
+const QUICK: Effort = Effort {
+    rounds: 3,
+    operations: 2_000,
+    drained: 10_000,
+    most_alive: 10_000,
+    declared: 200,
+    pairs: 10_000,
+    tree: 2_000,
+    trees: 2,
+};
+
+impl Effort {
+    fn is_full(&self) -> bool {
+        self.pairs == FULL.pairs
+    }
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,28 +65,37 @@ fn main() {
         ["gc-child", contender, what, ref numbers @ ..] => {
             gc::child::child(contender, what, numbers)
         }
+        [declared::CHILD, effort, scratch] => {
+            declared::child(if effort == "full" { &FULL } else { &QUICK }, scratch);
+        }
         _ => tables(&arguments),
     }
 }
 
 fn tables(arguments: &[&str]) {
     let (mut effort, mut gc_effort) = (FULL, gc::FULL);
-    let (mut only_gc, mut json) = (false, None);
+    let (mut only, mut json) = (None, None);
     let mut rest = arguments.iter();
     while let Some(&argument) = rest.next() {
         match argument {
             "--quick" => (effort, gc_effort) = (QUICK, gc::QUICK),
-            "--gc" => only_gc = true,
+            "--gc" | "--declared" => only = Some(argument),
             "--json" => json = rest.next(),
-            _ => panic!("usage: lastly-bench [--quick] [--gc] [--json FILE]"),
+            _ => panic!("usage: lastly-bench [--quick] [--gc | --declared] [--json FILE]"),
         }
     }
-    if !only_gc {
+    if only.is_none() {
         speed(&effort);
         memory::table(effort.drained.min(100_000));
         drain::table(&effort);
         growth::table(&effort);
         handing_over::table(&effort);
+    }
+    if only != Some("--gc") {
+        declared::tables(&effort);
+    }
+    if only == Some("--declared") {
+        return;
     }
     let charted = gc::tables(&gc_effort);
     if let Some(file) = json {

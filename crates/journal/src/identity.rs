@@ -33,8 +33,9 @@ impl Identity {
     }
 }
 
-/// Now, by the clock that file systems write births with: it lags some milliseconds behind the usual one,
-/// by which a file can seem older than what was done before it was made.
+/// The earliest moment that can be the birth of what is made from now on. File systems write births with a clock
+/// that lags some milliseconds behind the usual one, by which a file can seem older than what was done before it
+/// was made.
 #[must_use]
 pub fn birth_clock() -> i64 {
     let now = clock_gettime(ClockId::RealtimeCoarse);

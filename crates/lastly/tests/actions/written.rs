@@ -187,7 +187,7 @@ fn what_took_its_place_is_not_touched() {
 #[test]
 fn a_closure_and_a_pointer_are_not_declared() {
     let (path, pointed) = (file("in a closure"), file("by a pointer"));
-    let closure = defer(|path| actions::remove_file(path), path.clone());
+    let closure = defer(|path| actions::remove_file(path).unwrap(), path.clone());
     let pointer = defer(actions::remove_file as fn(_) -> _, pointed.clone());
     assert_eq!(written(&path), NOTHING);
     assert_eq!(written(&pointed), NOTHING);

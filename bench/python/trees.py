@@ -1,0 +1,62 @@
+"""The removal of large trees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from measure import Effort, Group, median, ratio, rounds, scratch, table
+
+import lastly
+
+CONTENDERS: dict[str, Callable[[str], object]] = {
+    "**lastly** `remove_tree`": lastly.remove_tree,
+    "`shutil.rmtree`": shutil.rmtree,
+    "`rm -rf`": lambda path: subprocess.run(["rm", "-rf", path], check=True),
+}
+BASE = "`rm -rf`"
+
+
+def trees(effort: Effort) -> list[Group]:
+    """Milliseconds, by the clock, as one of them is another process."""
+    columns = {}
+    for place, within in (("disk", None), ("memory", Path("/dev/shm"))):
+        for shape, directories in (("flat", 1), ("nested", effort.tree // 100)):
+            with scratch(within) as folder:
+                tree = str(folder / "tree")
+                one = {
+                    name: partial(removal, remove, tree, directories, effort.tree)
+                    for name, remove in CONTENDERS.items()
+                }
+                columns[f"{place}, {shape}"] = rounds(effort.trees, one)
+    rows = []
+    for name in CONTENDERS:
+        cells = [(f"{median(of[name]):.0f}", ratio(of[name], of[BASE])) for of in columns.values()]
+        rows.append([name, *(part for cell in cells for part in cell)])
+    head = [part for title in columns for part in (title, "×")]
+    table(f"Python: a tree of {effort.tree:,} files removed (ms)", ["", *head], rows)
+    return []
+
+
+def removal(remove: Callable[[str], object], tree: str, directories: int, files: int) -> float:
+    make(tree, directories, files // directories)
+    begin = time.perf_counter()
+    remove(tree)
+    taken = (time.perf_counter() - begin) * 1e3
+    assert not os.path.lexists(tree), "all of it"
+    return taken
+
+
+def make(tree: str, directories: int, files: int) -> None:
+    for number in range(directories):
+        # 123 is 1/2/3: ten in each, as deep as it takes.
+        below = (f"d{digit}" for digit in str(number)) if directories > 1 else ()
+        directory = os.path.join(tree, *below)
+        os.makedirs(directory, exist_ok=True)
+        for file in range(files):
+            os.close(os.open(f"{directory}/file-{file}", os.O_CREAT | os.O_WRONLY))

@@ -1,0 +1,76 @@
+//! The removal of large trees.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use lastly::actions;
+
+use crate::Effort;
+use crate::measure::{median, ratio, rounds};
+
+const CONTENDERS: [(&str, fn(&Path) -> io::Result<()>); 3] = [
+    ("**lastly** `actions::remove_tree`", |path| actions::remove_tree(path.to_owned())),
+    ("`fs::remove_dir_all`", |path| fs::remove_dir_all(path)),
+    ("`rm -rf`", |path| Command::new("rm").arg("-rf").arg(path).status().map(drop)),
+];
+
+/// The last of them is what the others are compared with.
+const BASE: usize = CONTENDERS.len() - 1;
+
+pub(super) fn table(effort: &Effort, scratch: &Path) {
+    println!("### Rust: a tree of {} files removed (ms)\n", effort.tree);
+    print!("| |");
+    let mut columns = Vec::new();
+    for (place, name) in [(scratch, "disk"), (Path::new("/dev/shm"), "memory")] {
+        for (directories, shape) in [(1, "flat"), (effort.tree / 100, "nested")] {
+            print!(" {name}, {shape} | × |");
+            let tree = place.join(format!("lastly-bench-tree-{}", std::process::id()));
+            columns.push(removals(effort, &tree, directories));
+        }
+    }
+    println!("\n|---|{}", "---|---|".repeat(columns.len()));
+    for (index, (name, _)) in CONTENDERS.iter().enumerate() {
+        print!("| {name} |");
+        for figures in &columns {
+            print!(" {:.0} | {} |", figures[index], ratio(figures[index], figures[BASE]));
+        }
+        println!();
+    }
+    println!();
+}
+
+/// Milliseconds of each contender.
+fn removals(effort: &Effort, tree: &PathBuf, directories: u32) -> Vec<f64> {
+    let one = |(_, remove): &(_, fn(&Path) -> io::Result<()>)| {
+        make(tree, directories, effort.tree / directories);
+        let begin = Instant::now();
+        remove(tree).expect("it is removed");
+        let taken = begin.elapsed().as_secs_f64() * 1e3;
+        assert!(!tree.exists(), "all of it");
+        taken
+    };
+    rounds(effort.trees, &CONTENDERS, one).iter().map(|figures| median(figures)).collect()
+}
+
+fn make(tree: &Path, directories: u32, files: u32) {
+    let directory = |n| match directories {
+        1 => tree.to_owned(),
+        // Ten in each, as deep as it takes.
+        _ => tree.join(n_th(n)),
+    };
+    for n in 0..directories {
+        let directory = directory(n);
+        fs::create_dir_all(&directory).expect("there is room");
+        for file in 0..files {
+            fs::File::create(directory.join(format!("file-{file}"))).expect("there is room");
+        }
+    }
+}
+
+/// 123: `1/2/3`.
+fn n_th(n: u32) -> PathBuf {
+    n.to_string().chars().map(|digit| format!("d{digit}")).collect()
+}
