@@ -19,8 +19,9 @@ use crate::directory::{Directory, ENDING, NEW};
 use crate::guard::identity;
 use crate::record::{Entry, Header, Reading, Record};
 
-/// Short journals are not worth writing anew.
-const SHORT: u64 = 64 * 1024;
+/// Short journals are not worth writing anew: reading one is quicker than making a file, which may take
+/// long where many were just removed.
+const SHORT: u64 = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Log {

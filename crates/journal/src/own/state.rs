@@ -161,9 +161,10 @@ impl Own {
     }
 
     /// Writes down that it is given up. What cannot be written, as the disk is full, must not be done all the
-    /// same: then the journal goes, with all that it says.
+    /// same: then the journal goes, with all that it says. To be called by the process that declared it.
     pub(super) fn give_up(&mut self, declared: &mut Declared) {
-        if !mem::take(&mut declared.is_written) || self.pid != pid() {
+        debug_assert_eq!(self.pid, pid(), "whose it is");
+        if !mem::take(&mut declared.is_written) {
             return;
         }
         self.open = self.open.saturating_sub(1);
