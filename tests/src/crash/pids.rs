@@ -71,7 +71,8 @@ pub fn play(world: &World, cases: usize, report: &mut Report) -> io::Result<()> 
 fn of_an_owner(world: &World, number: usize, guarded: bool, report: &mut Report) -> io::Result<()> {
     report.begin(&format!("number of an owner {number}, with a guard: {guarded}"));
     let case = world.case(&format!("number-{number}"), guarded)?;
-    let mut owner = case.crash("script")?.args([Script::Short.word(), "alone", "killed"]).spawn()?;
+    let mut owner =
+        case.crash("script")?.args([Script::Short.word(), "alone", "killed"]).spawn()?;
     let (pid, started) = (owner.id().cast_signed(), started(owner.id().cast_signed()));
     owner.wait()?;
     start_bystander(pid, started)?;
