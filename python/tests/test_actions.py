@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +16,7 @@ import pytest
 
 import lastly
 from declared import play
-from fresh import run
+from fresh import WATCHDOG, run
 from lastly import actions, finalize, kill_process, remove_file, remove_tree, unlink_shared_memory
 
 
@@ -182,12 +183,15 @@ def test_what_fails_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_declared_is_not_registered(
-    function: Any, arguments: Any, keywords: Any, error: type[Exception]
+    function: Any, arguments: Any, keywords: Any, error: type[Exception], tmp_path: Path
 ) -> None:
     thing, before = Thing(), list(finalize._registry)
     with pytest.raises(error):
         finalize(thing, function, *arguments, **keywords)
     assert list(finalize._registry) == before
+    # Nor is the next that is called taken for a declaration.
+    remove_file(file(tmp_path / "a"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_if_it_cannot_be_declared_what_was_before_stays(tmp_path: Path) -> None:
@@ -274,12 +278,15 @@ def test_the_guard_does_it(tmp_path: Path, death: str) -> None:
 
 
 def is_gone(process: int) -> bool:
-    """Whether it is, or waits for whoever is to learn of it."""
+    """Whether it is, or will be: it was killed."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
         return True
-    return state.rpartition(")")[2].split()[0] in "ZX"
+    try:
+        return bool(select.select([descriptor], [], [], WATCHDOG)[0])
+    finally:
+        os.close(descriptor)
 
 
 def test_what_was_given_up_stays(tmp_path: Path) -> None:
@@ -330,33 +337,28 @@ def test_what_the_end_of_the_program_leaves_the_guard_leaves(tmp_path: Path) -> 
     assert left == ["off", "reluctant"]
 
 
-def test_what_the_end_of_the_program_cannot_do_the_guard_does(tmp_path: Path) -> None:
-    """After the door is shut; and where the interpreter is taken down without a drain."""
+def test_what_comes_when_the_door_is_shut_the_guard_does(tmp_path: Path) -> None:
     program = """
         import atexit
-        first = tree("late")
-        if sys.argv[1] == "late":
-            # Runs after the drain.
-            atexit.register(lambda: finalize(remove_tree, first))
-            finalize(remove_tree, tree("early"))
-        else:
-            finalize(remove_tree, first)
-            atexit.unregister(lastly.finalize._exitfunc)
-            f = finalize(remove_tree, tree("f"))
-            atexit.register(lambda: say(there()))
+        # Runs after the drain, which the first finalizer registers.
+        atexit.register(lambda: finalize(remove_tree, tree("late")))
+        finalize(remove_tree, tree("early"))
+        atexit.register(lambda: say(there()))
     """
-    assert play(tmp_path, program, "late")[1] == []
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["['early']"], [])
 
 
 def test_where_there_is_no_drain_the_guard_does_it(tmp_path: Path) -> None:
     program = """
         import atexit
-        finalize(remove_tree, tree("a"))
+        finalize(remove_tree, tree("dies then"))
+        lastly.finalize(int, remove_tree, tree("never dies"))
         atexit.unregister(lastly.finalize._exitfunc)
         atexit.register(lambda: say(there()))
     """
     ended, left = play(tmp_path, program)
-    assert (ended.said, left) == (["['a']"], [])
+    assert (ended.said, left) == ([str(["dies then", "never dies"])], [])
 
 
 def test_what_a_budget_cuts_off_the_guard_does(tmp_path: Path) -> None:
@@ -438,6 +440,22 @@ def test_a_killed_child_has_a_guard_of_its_own(tmp_path: Path) -> None:
     ended, left = play(tmp_path, program)
     both = str(["child's", "parent's"])
     assert (ended.said, left) == ([both, "status -9", str(["parent's"])], [])
+
+
+def test_the_end_of_a_daemons_parent_is_its_creators(tmp_path: Path) -> None:
+    """The child that runs what else its parent left does not; the guard does not wait for it."""
+    program = """
+        path = tree("a")
+        finalize(remove_tree, path)
+        finalize(say, "left to the child")
+        if os.fork():
+            os._exit(0)
+        while path.exists():
+            time.sleep(0.005)
+        path.mkdir()
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, ended.complaints, left) == (["left to the child"], "", ["a"])
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

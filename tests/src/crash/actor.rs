@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::door;
+use super::door::Door;
 use super::ledger::Ledger;
 use super::random::Random;
 use super::resource::{Kind, Resource};
@@ -19,6 +19,7 @@ pub(crate) struct Deeds {
     folder: PathBuf,
     canaries: PathBuf,
     ledger: Ledger,
+    door: Door,
 }
 
 /// A resource that the actor has in hand.
@@ -47,14 +48,17 @@ enum Step {
 impl Deeds {
     pub(crate) fn new(folder: &Path, canaries: &Path) -> Self {
         let ledger = Ledger::open(folder).expect("the case has a folder");
-        Self { folder: folder.to_owned(), canaries: canaries.to_owned(), ledger }
+        Self {
+            folder: folder.to_owned(),
+            canaries: canaries.to_owned(),
+            ledger,
+            door: Door::default(),
+        }
     }
 
     pub(crate) fn declare(&mut self, resource: Resource, process: Option<i32>, sync: bool) {
         self.ledger.note("declaring", resource);
-        if let Some(trouble) = door::declare(resource, &self.folder, process, sync) {
-            eprintln!("lastly: {trouble}");
-        }
+        self.door.declare(resource, &self.folder, process, sync);
         self.ledger.note("declared", resource);
     }
 
@@ -75,26 +79,26 @@ impl Deeds {
 
     pub(crate) fn confirm(&mut self, resource: Resource) {
         self.ledger.note("confirming", resource);
-        door::confirm(resource);
+        self.door.confirm(resource);
         self.ledger.note("confirmed", resource);
     }
 
     pub(crate) fn keep(&mut self, resource: Resource) {
         self.ledger.note("keeping", resource);
-        door::keep(resource);
+        self.door.keep(resource);
         self.ledger.note("kept", resource);
     }
 
     pub(crate) fn call(&mut self, resource: Resource, process: Option<i32>) {
         self.ledger.note("calling", resource);
-        door::call(resource);
+        self.door.call(resource);
         process.into_iter().for_each(system::reap);
         self.ledger.note("called", resource);
     }
 
     pub(crate) fn drop(&mut self, resource: Resource, process: Option<i32>) {
         self.ledger.note("dropping", resource);
-        door::drop(resource);
+        self.door.drop(resource);
         process.into_iter().for_each(system::reap);
         self.ledger.note("dropped", resource);
     }
@@ -125,7 +129,7 @@ pub fn main(folder: &Path, canaries: &Path, seed: u64) {
         (8, Kind::Tree),
         (8, Kind::File),
         (3, Kind::Shared),
-        (usize::from(seed % 2 == 0), Kind::Group),
+        (usize::from(seed.is_multiple_of(2)), Kind::Group),
     ];
     for _ in 0..STEPS {
         if things.len() < AT_ONCE && random.percent(40) {
@@ -148,7 +152,6 @@ pub fn main(folder: &Path, canaries: &Path, seed: u64) {
             }
         }
     }
-    door::end();
 }
 
 impl Thing {

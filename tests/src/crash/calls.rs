@@ -155,9 +155,11 @@ fn sweep(case: &Case<'_>, number: usize) -> io::Result<Reached> {
 }
 
 fn reached(trace: &Trace, wanted: usize) -> Reached {
+    let kills_program = wanted == 2;
     match trace.killed.len() {
         0 => Reached::Nothing,
         killed if killed == wanted => Reached::All,
+        _ if kills_program && !trace.killed.contains_key(&Victim::Program) => Reached::Nothing,
         _ => Reached::First,
     }
 }

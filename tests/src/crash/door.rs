@@ -1,59 +1,88 @@
 //! How the actor declares: the one place that knows the library.
 
-use std::ffi::OsStr;
+use std::collections::HashMap;
 use std::path::Path;
 
-use lastly_journal::actions::{
-    Action, kill_process, remove_file, remove_tree, unlink_shared_memory,
-};
-use lastly_journal::own::{self, Manner};
+use lastly::actions::{self, synced};
+use lastly::{Watched, finalize};
 
 use super::resource::{Kind, Resource};
 
-fn key(resource: Resource) -> usize {
-    resource.number as usize + 1
+/// The finalizers of an actor, and their objects.
+#[derive(Default)]
+pub struct Door(HashMap<Resource, Box<dyn FnMut(Act)>>);
+
+#[derive(Clone, Copy)]
+enum Act {
+    Confirm,
+    Detach,
+    Call,
+    Die,
 }
 
-/// Declares that it is to be cleaned up. What is told once, that something does not work.
-pub fn declare(
-    resource: Resource,
-    folder: &Path,
-    process: Option<i32>,
-    sync: bool,
-) -> Option<String> {
-    let path = resource.path(folder);
-    let action: Result<Box<dyn Action>, _> = match resource.kind {
-        Kind::Tree => remove_tree::declare(&path),
-        Kind::File => remove_file::declare(&path),
-        Kind::Shared => unlink_shared_memory::declare(OsStr::new(&resource.shared_name(folder))),
-        Kind::Group => kill_process::declare(process.expect("a group is made first")),
-    };
-    let action = action.expect("nothing is declared that is refused");
-    own::declare(key(resource), action, Manner { sync, unguessable: false })
+/// An object with this as its finalizer, as a function of what is done with them.
+macro_rules! watched {
+    ($action:expr, $argument:expr) => {{
+        let mut object = Some(Watched::new(()));
+        let cleanup = finalize(object.as_ref().expect("just made"), $action, $argument);
+        Box::new(move |act| match act {
+            Act::Confirm => {
+                let confirmed = actions::confirm(&cleanup).expect("it can be looked at");
+                assert!(confirmed, "it is there");
+            }
+            Act::Detach => drop(cleanup.detach().expect("it is alive")),
+            Act::Call => {
+                cleanup.call().expect("it is alive").expect("nothing keeps it from being done");
+            }
+            Act::Die => drop(object.take()),
+        })
+    }};
 }
 
-/// It is there by now.
-pub fn confirm(resource: Resource) {
-    assert!(own::confirm(key(resource)).expect("it can be looked at"), "it is there");
-}
+impl Door {
+    /// Declares that it is to be cleaned up.
+    pub fn declare(&mut self, resource: Resource, folder: &Path, process: Option<i32>, sync: bool) {
+        let path = resource.path(folder);
+        let held: Box<dyn FnMut(Act)> = match (resource.kind, sync) {
+            (Kind::Tree, false) => watched!(actions::remove_tree, path),
+            (Kind::Tree, true) => watched!(synced::remove_tree, path),
+            (Kind::File, false) => watched!(actions::remove_file, path),
+            (Kind::File, true) => watched!(synced::remove_file, path),
+            (Kind::Shared, _) => {
+                watched!(actions::unlink_shared_memory, resource.shared_name(folder))
+            }
+            (Kind::Group, _) => {
+                let process = process.expect("a group is made first");
+                watched!(actions::kill_process, process.unsigned_abs())
+            }
+        };
+        self.0.insert(resource, held);
+    }
 
-/// It is to stay.
-pub fn keep(resource: Resource) {
-    own::cancel(key(resource));
-}
+    /// It is there by now.
+    pub fn confirm(&mut self, resource: Resource) {
+        self.act(resource, Act::Confirm);
+    }
 
-/// The cleanup runs.
-pub fn call(resource: Resource) {
-    let _turn = own::turn(key(resource));
-    own::perform(|| unreachable!("it is its turn")).expect("nothing keeps it from being removed");
-}
+    /// It is to stay.
+    pub fn keep(&mut self, resource: Resource) {
+        self.act(resource, Act::Detach);
+    }
 
-/// Its object dies.
-pub fn drop(resource: Resource) {
-    call(resource);
-}
+    /// The finalizer is called.
+    pub fn call(&mut self, resource: Resource) {
+        self.act(resource, Act::Call);
+    }
 
-/// The end of the program.
-pub fn end() {
-    own::end();
+    /// Its object dies.
+    pub fn drop(&mut self, resource: Resource) {
+        self.act(resource, Act::Die);
+    }
+
+    fn act(&mut self, resource: Resource, act: Act) {
+        self.0.get_mut(&resource).expect("it is declared")(act);
+        if !matches!(act, Act::Confirm) {
+            self.0.remove(&resource);
+        }
+    }
 }

@@ -131,6 +131,6 @@ fn rest(random: &mut Random, microseconds: usize) {
 }
 
 fn kill_guards() -> usize {
-    let guards = system::children().into_iter().filter(system::Child::is_guard);
+    let guards = system::descendants().into_iter().filter(system::Child::is_guard);
     guards.map(|guard| system::kill_one(guard.pid)).count()
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::system;
 
 /// What sort of thing it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A directory with things in it.
     Tree,
@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 /// One resource of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resource {
     /// Unlike that of any other of the case.
     pub number: u32,

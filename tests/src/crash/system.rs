@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
@@ -93,12 +92,20 @@ impl Child {
     }
 }
 
-/// The children of this process, which has one thread.
+/// The children of this process, and theirs. Each has one thread.
 #[must_use]
-pub fn children() -> Vec<Child> {
-    let text = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    let numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
-    numbers.filter_map(Child::of).collect()
+pub fn descendants() -> Vec<Child> {
+    let mut found: Vec<Child> = vec![];
+    let mut parents = vec![std::process::id().cast_signed()];
+    while let Some(parent) = parents.pop() {
+        let text = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+        for number in text.unwrap_or_default().split_whitespace() {
+            let child = number.parse().ok().and_then(Child::of);
+            parents.extend(child.iter().map(|it| it.pid));
+            found.extend(child);
+        }
+    }
+    found
 }
 
 /// Waits for those of this process's children that have ended.
@@ -108,7 +115,7 @@ pub fn reap_all() {
     }
 }
 
-/// Kills a process that is this one's child, or a child's.
+/// Kills a process that is this one, or its child, or a child's.
 pub fn kill_one(pid: i32) {
     _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
@@ -120,7 +127,6 @@ pub fn set_watchdog(seconds: u32) {
 
 /// Ends this process at once, by the signal that cannot be heeded.
 pub fn kill_this() -> ! {
-    // SAFETY: it sends a signal to this process.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    kill_one(std::process::id().cast_signed());
     unreachable!("it was killed");
 }

@@ -69,6 +69,8 @@ impl World {
         let folder = self.folder.join(name);
         fs::create_dir_all(deep_place(&folder))?;
         fs::DirBuilder::new().mode(0o700).create(folder.join("journals"))?;
+        // A run before this may have left it, where something was wrong.
+        clear_shared_memory(&folder)?;
         Ok(Case { world: self, folder, guarded })
     }
 }
@@ -155,7 +157,7 @@ impl Case<'_> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             system::reap_all();
-            let children = system::children();
+            let children = system::descendants();
             let is_resource = |it: &Child| it.leads().or(it.is_member_of()).is_some();
             if children.iter().all(is_resource) {
                 return Some(children);
@@ -199,19 +201,19 @@ impl Case<'_> {
     /// Something of the system fails.
     pub fn judge(&self, swept: bool) -> io::Result<Verdict> {
         let Some(mut living) = self.await_quiet() else {
-            let leaks = vec![format!("there are still {:?}", system::children())];
+            let leaks = vec![format!("there are still {:?}", system::descendants())];
             return Ok(Verdict { leaks, ..Verdict::default() });
         };
         let mut told = String::new();
         let is_guarded = self.guarded && self.ledger().contains("\ndeclared ");
         // What is no journal yet is swept in any case.
         let is_unfinished = |name: &String| name.ends_with(".new");
-        if swept || !is_guarded || self.journal_names().iter().all(is_unfinished) {
-            if !self.journal_names().is_empty() {
-                let output = self.sweep()?;
-                told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
-                living = self.await_quiet().unwrap_or_default();
-            }
+        if (swept || !is_guarded || self.journal_names().iter().all(is_unfinished))
+            && !self.journal_names().is_empty()
+        {
+            let output = self.sweep()?;
+            told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
+            living = self.await_quiet().unwrap_or_default();
         }
         let mut verdict = oracle::judge(&self.folder, &living);
         let deadline = Instant::now() + PATIENCE;
@@ -238,20 +240,25 @@ impl Case<'_> {
     pub fn clear(self) -> io::Result<()> {
         loop {
             system::reap_all();
-            let children = system::children();
+            let children = system::descendants();
             if children.is_empty() {
                 break;
             }
             children.iter().for_each(|child| system::kill_one(child.pid));
             thread::sleep(Duration::from_micros(100));
         }
-        let prefix = shared_prefix(&self.folder);
-        for name in fs::read_dir("/dev/shm")?.flatten().map(|it| it.file_name()) {
-            if name.to_string_lossy().starts_with(&prefix) {
-                _ = fs::remove_file(Path::new("/dev/shm").join(name));
-            }
-        }
+        clear_shared_memory(&self.folder)?;
         debug_assert!(place(&self.folder).starts_with(&self.world.folder), "ours");
         fs::remove_dir_all(&self.folder)
     }
+}
+
+fn clear_shared_memory(folder: &Path) -> io::Result<()> {
+    let prefix = shared_prefix(folder);
+    for name in fs::read_dir("/dev/shm")?.flatten().map(|it| it.file_name()) {
+        if name.to_string_lossy().starts_with(&prefix) {
+            _ = fs::remove_file(Path::new("/dev/shm").join(name));
+        }
+    }
+    Ok(())
 }
