@@ -1,5 +1,7 @@
-"""Declared actions at the third death: what the guard does when the process was killed. Exactly what
-that process declared, and nothing it gave up. And what forked children do: nothing."""
+"""Declared actions at the third death: what the guard does when the process was killed.
+
+Exactly what that process declared, and nothing it gave up. And what forked children do: nothing.
+"""
 
 from __future__ import annotations
 
