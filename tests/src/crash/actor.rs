@@ -129,7 +129,7 @@ pub fn main(folder: &Path, canaries: &Path, seed: u64) {
         (8, Kind::Tree),
         (8, Kind::File),
         (3, Kind::Shared),
-        (usize::from(seed % 2 == 0), Kind::Group),
+        (usize::from(seed.is_multiple_of(2)), Kind::Group),
     ];
     for _ in 0..STEPS {
         if things.len() < AT_ONCE && random.percent(40) {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use lastly_tests::crash::run::Report;
 use lastly_tests::crash::script::Script;
 use lastly_tests::crash::world::World;
-use lastly_tests::crash::{actor, calls, kills, puppet, run, script};
+use lastly_tests::crash::{actor, calls, kills, pids, puppet, run, script};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +33,9 @@ fn act(arguments: &[String]) -> io::Result<bool> {
             let script = Script::of_word(name).expect("the name of a script");
             let (traced, killed) = (traced == "traced", end == "killed");
             script::main(folder.as_ref(), canaries.as_ref(), script, traced, killed);
+        }
+        ["pids", folder, lastly, cases] => {
+            return pids(folder.as_ref(), lastly.as_ref(), number(cases));
         }
         ["puppet", folder] => puppet::main(folder.as_ref()),
         ["play", folder, lastly, part, parts, canaries, ref what @ ..] => {
@@ -72,4 +75,15 @@ fn play(world: &World, part: (usize, usize), what: &[&str]) -> io::Result<()> {
         }
         _ => panic!("nothing to play: {what:?}"),
     }
+}
+
+fn pids(folder: &Path, lastly: &Path, cases: usize) -> io::Result<bool> {
+    if let Some(is_well) = pids::enter()? {
+        return Ok(is_well);
+    }
+    let world = World::new(folder, lastly, 100)?;
+    let mut report = Report::silent();
+    pids::play(&world, cases, &mut report)?;
+    println!("pids: {}", report.tally);
+    Ok(report.tally.is_well())
 }

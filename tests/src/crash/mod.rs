@@ -15,6 +15,7 @@ pub mod door;
 pub mod kills;
 pub mod ledger;
 pub mod oracle;
+pub mod pids;
 pub mod puppet;
 #[path = "../stress/random.rs"]
 pub(crate) mod random;

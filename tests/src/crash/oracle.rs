@@ -112,10 +112,11 @@ fn judge_file(resource: Resource, fate: Fate, folder: &Path, verdict: &mut Verdi
         Some(true) if !is_there => verdict.wrongs.push(format!("{resource:?}: {fate:?}")),
         _ => {}
     }
-    if is_there && fate.there == There::Yes {
-        if let Some(missing) = resource.what_is_missing(folder) {
-            verdict.wrongs.push(format!("{resource:?}: {fate:?}: {missing}"));
-        }
+    if is_there
+        && fate.there == There::Yes
+        && let Some(missing) = resource.what_is_missing(folder)
+    {
+        verdict.wrongs.push(format!("{resource:?}: {fate:?}: {missing}"));
     }
 }
 

@@ -108,10 +108,12 @@ impl Puppet {
             }
             _ => {}
         }
-        while what == "live" || what == "own" {
+        if what != "live" && what != "own" {
+            exit(0);
+        }
+        loop {
             pause();
         }
-        exit(0)
     }
 
     /// A file or directory, again and again: until every number that was closed is one of these.

@@ -69,19 +69,31 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// What one process tells of its cases, on its stdout: a line for each.
+/// What one process tells of its cases, on its stdout.
 #[derive(Debug, Default)]
 pub struct Report {
     name: String,
+    /// Only of what is wrong.
+    is_silent: bool,
+    /// Of all so far.
+    pub tally: Tally,
 }
 
 impl Report {
+    /// One that is not for who runs many processes.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
+    }
+
     /// A case begins.
     pub fn begin(&mut self, name: &str) {
         name.clone_into(&mut self.name);
         // So that it is known which one hangs.
         system::set_watchdog(WATCHDOG);
-        say(&format!("begin {name}"));
+        if !self.is_silent {
+            say(&format!("begin {name}"));
+        }
     }
 
     /// It is over. Whether all is well with it.
@@ -90,7 +102,11 @@ impl Report {
         for (what, all) in [("LEAK", leaks), ("WRONG DELETION", wrongs)] {
             all.iter().for_each(|it| say(&format!("wrong {}: {what}: {it}", self.name)));
         }
-        say(&format!("tally 1 {kills} {resources} {} {}", leaks.len(), wrongs.len()));
+        let counts = format!("1 {kills} {resources} {} {}", leaks.len(), wrongs.len());
+        if !self.is_silent {
+            say(&format!("tally {counts}"));
+        }
+        self.tally.add(Tally::parse(&counts).expect("so it is written"));
         leaks.is_empty() && wrongs.is_empty()
     }
 }
@@ -156,11 +172,11 @@ impl State {
                 println!("{wrong}");
             }
         }
-        if let Some(last) = &mut self.progress {
-            if last.elapsed() > Duration::from_secs(5) {
-                *last = Instant::now();
-                println!("  {}", self.tally);
-            }
+        if let Some(last) = &mut self.progress
+            && last.elapsed() > Duration::from_secs(5)
+        {
+            *last = Instant::now();
+            println!("  {}", self.tally);
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Script {
     Short,
     /// A journal is written anew.
     Compaction,
+    /// A group of processes is declared.
+    Target,
 }
 
 impl Script {
@@ -22,13 +24,14 @@ impl Script {
         match self {
             Self::Short => "short",
             Self::Compaction => "compaction",
+            Self::Target => "target",
         }
     }
 
     /// See [`word`](Self::word).
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Short, Self::Compaction].into_iter().find(|it| it.word() == word)
+        [Self::Short, Self::Compaction, Self::Target].into_iter().find(|it| it.word() == word)
     }
 }
 
@@ -46,6 +49,7 @@ pub fn main(folder: &Path, canaries: &Path, script: Script, traced: bool, killed
     match script {
         Script::Short => short(&mut deeds, traced),
         Script::Compaction => compaction(&mut deeds, traced),
+        Script::Target => target(&mut deeds),
     }
     if killed {
         system::kill_this();
@@ -95,4 +99,10 @@ fn compaction(deeds: &mut Deeds, traced: bool) {
     deeds.declare(called, None, false);
     deeds.keep(kept);
     deeds.call(called, None);
+}
+
+fn target(deeds: &mut Deeds) {
+    let group = Resource { number: 10, kind: Kind::Group };
+    let process = deeds.make(group);
+    deeds.declare(group, process, false);
 }

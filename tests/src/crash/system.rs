@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
@@ -116,7 +115,7 @@ pub fn reap_all() {
     }
 }
 
-/// Kills a process that is this one's child, or a child's.
+/// Kills a process that is this one, or its child, or a child's.
 pub fn kill_one(pid: i32) {
     _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
@@ -128,7 +127,6 @@ pub fn set_watchdog(seconds: u32) {
 
 /// Ends this process at once, by the signal that cannot be heeded.
 pub fn kill_this() -> ! {
-    // SAFETY: it sends a signal to this process.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    kill_one(std::process::id().cast_signed());
     unreachable!("it was killed");
 }

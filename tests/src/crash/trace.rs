@@ -141,19 +141,19 @@ impl Tracer<'_> {
     /// It has started another, or another program.
     fn event(&mut self, process: Pid, event: i32) {
         let role = self.traced.get(&process).and_then(|it| it.role);
-        if event != Event::PTRACE_EVENT_EXEC as i32 {
-            if let Ok(child) = ptrace::getevent(process) {
-                let child = Pid::from_raw(i32::try_from(child).expect("the number of a process"));
-                let role = match role {
-                    Some(Victim::Program) => Some(Victim::Launcher),
-                    Some(Victim::Launcher) => Some(Victim::Guard),
-                    _ => None,
-                };
-                let has_stopped = self.traced.contains_key(&child);
-                self.traced.insert(child, Traced { role, has_begun: has_stopped, in_call: false });
-                if has_stopped {
-                    self.go_on(child, None);
-                }
+        if event != Event::PTRACE_EVENT_EXEC as i32
+            && let Ok(child) = ptrace::getevent(process)
+        {
+            let child = Pid::from_raw(i32::try_from(child).expect("the number of a process"));
+            let role = match role {
+                Some(Victim::Program) => Some(Victim::Launcher),
+                Some(Victim::Launcher) => Some(Victim::Guard),
+                _ => None,
+            };
+            let has_stopped = self.traced.contains_key(&child);
+            self.traced.insert(child, Traced { role, has_begun: has_stopped, in_call: false });
+            if has_stopped {
+                self.go_on(child, None);
             }
         }
         self.go_on(process, None);

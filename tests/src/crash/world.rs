@@ -208,12 +208,12 @@ impl Case<'_> {
         let is_guarded = self.guarded && self.ledger().contains("\ndeclared ");
         // What is no journal yet is swept in any case.
         let is_unfinished = |name: &String| name.ends_with(".new");
-        if swept || !is_guarded || self.journal_names().iter().all(is_unfinished) {
-            if !self.journal_names().is_empty() {
-                let output = self.sweep()?;
-                told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
-                living = self.await_quiet().unwrap_or_default();
-            }
+        if (swept || !is_guarded || self.journal_names().iter().all(is_unfinished))
+            && !self.journal_names().is_empty()
+        {
+            let output = self.sweep()?;
+            told = format!("sweep: {}", String::from_utf8_lossy(&output.stdout));
+            living = self.await_quiet().unwrap_or_default();
         }
         let mut verdict = oracle::judge(&self.folder, &living);
         let deadline = Instant::now() + PATIENCE;
