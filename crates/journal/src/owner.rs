@@ -56,6 +56,8 @@ pub enum Life {
     DeadBeforeBoot,
     /// It is, or was, on another machine.
     Elsewhere,
+    /// It was of another boot, of a machine that has no name (`/etc/machine-id`): this one, or another.
+    Nameless,
     /// It is, or was, on this machine, in a container whose processes are not seen from here.
     OtherContainer,
 }
@@ -65,6 +67,19 @@ impl Life {
     #[must_use]
     pub fn is_dead(self) -> bool {
         matches!(self, Self::Dead | Self::DeadBeforeBoot)
+    }
+
+    /// Whether it is dead if nobody has its journal open: not that of a program that closes files which it has
+    /// not opened.
+    #[must_use]
+    pub fn is_dead_if_unlocked(self) -> bool {
+        matches!(self, Self::OtherContainer | Self::Nameless)
+    }
+
+    /// Whether the machine was booted since, this one or another.
+    #[must_use]
+    pub fn is_of_another_boot(self) -> bool {
+        matches!(self, Self::DeadBeforeBoot | Self::Elsewhere | Self::Nameless)
     }
 }
 
@@ -92,8 +107,11 @@ impl Owner {
     pub fn life(&self) -> Life {
         let Some(here) = Here::now() else { return Life::Alive };
         if here.boot != self.place.boot {
-            let is_same = here.machine != 0 && here.machine == self.place.machine;
-            return if is_same { Life::DeadBeforeBoot } else { Life::Elsewhere };
+            return match (here.machine, self.place.machine) {
+                (0, _) | (_, 0) => Life::Nameless,
+                (here, there) if here == there => Life::DeadBeforeBoot,
+                _ => Life::Elsewhere,
+            };
         }
         if (here.pids, here.times) != (self.place.pids, self.place.times) {
             return Life::OtherContainer;
@@ -205,7 +223,7 @@ pub(crate) fn has_ended(process: &impl AsFd) -> Option<bool> {
     has_ended_within(process, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
 }
 
-fn has_ended_within(process: &impl AsFd, time: Option<&Timespec>) -> Option<bool> {
+pub(crate) fn has_ended_within(process: &impl AsFd, time: Option<&Timespec>) -> Option<bool> {
     let mut asked = [PollFd::new(process, PollFlags::IN)];
     poll(&mut asked, time).ok().map(|ready| ready > 0)
 }

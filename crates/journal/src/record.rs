@@ -37,6 +37,9 @@ pub struct Header {
     pub number: u128,
     /// When it was begun, in nanoseconds since 1970.
     pub begun: i64,
+    /// In which file it was written: inode and birth. A copy of it, out of a backup, says what may have been given
+    /// up since.
+    pub file: (u64, Option<i64>),
 }
 
 /// A declared action, as far as its journal tells.
@@ -74,6 +77,7 @@ impl Record<'_> {
         let (kind, entry) = match self {
             Self::Header(header) => {
                 body.u128(header.number).i64(header.begun);
+                body.u64(header.file.0).maybe(header.file.1);
                 header.owner.write(&mut body);
                 (kind::HEADER, 0)
             }
@@ -122,6 +126,8 @@ pub enum Unreadable {
     },
     /// A version of the library has written it that this one does not know.
     Foreign,
+    /// It was written in another file, of which this is a copy.
+    Copied,
 }
 
 impl Reading {
@@ -190,8 +196,9 @@ fn read_header(frame: &Frame) -> Result<Header, Unreadable> {
     let mut body = Reader(&frame.body);
     let mut read = || {
         let (number, begun) = (body.u128()?, body.i64()?);
+        let file = (body.u64()?, body.maybe()?);
         let owner = Owner::read(&mut body)?;
-        body.is_at_end().then_some(Header { owner, number, begun })
+        body.is_at_end().then_some(Header { owner, number, begun, file })
     };
     read().ok_or(Unreadable::Foreign)
 }

@@ -7,7 +7,7 @@ use std::io;
 use crate::actions::{Performed, Terms};
 use crate::directory::Directory;
 use crate::log::Log;
-use crate::others::Others;
+use crate::others::{Claimed, Others};
 use crate::owner::Life;
 use crate::record::{Entry, Header, Reading, Record};
 
@@ -71,8 +71,7 @@ pub(crate) fn doubt(entry: &Entry, life: Life, performer: Performer) -> Option<&
         Performer::Sweep { unsynced } => unsynced,
         Performer::Guard { .. } => false,
     };
-    let is_older_boot = life == Life::DeadBeforeBoot;
-    (is_older_boot && !entry.synced && !unsynced)
+    (life.is_of_another_boot() && !entry.synced && !unsynced)
         .then_some("the machine was booted since, and it was not written through to the disk")
 }
 
@@ -140,7 +139,7 @@ impl<'a> Replay<'a> {
     }
 
     fn settle(&mut self, entry: &mut Entry, performer: Performer) -> io::Result<Fate> {
-        if self.life == Life::DeadBeforeBoot && entry.action.kind().ends_with_boot {
+        if self.life.is_of_another_boot() && entry.action.kind().ends_with_boot {
             self.log.add(&[Record::Done(entry.id)], false)?;
             return Ok(Fate::EndedWithBoot);
         }
@@ -148,9 +147,22 @@ impl<'a> Replay<'a> {
             return Ok(Fate::Unsure(doubt));
         }
         let name = self.log.name();
-        if !entry.unguessable && self.others.have_declared(&*entry.action, name) {
-            self.log.add(&[Record::Done(entry.id)], false)?;
-            return Ok(Fate::TakenOver);
+        let forced = matches!(performer, Performer::Force { .. });
+        let claimed = match entry.unguessable {
+            true => Claimed::ByNobody,
+            false => self.others.who_declared(&*entry.action, name),
+        };
+        match claimed {
+            Claimed::ByLiving => {
+                self.log.add(&[Record::Done(entry.id)], false)?;
+                return Ok(Fate::TakenOver);
+            }
+            Claimed::PerhapsByLiving if !forced => {
+                return Ok(Fate::Unsure(
+                    "somebody who may be alive elsewhere has declared the same",
+                ));
+            }
+            _ => {}
         }
         self.log.add(&[Record::Claimed(entry.id)], false)?;
         entry.attempts += 1;
@@ -179,7 +191,8 @@ impl<'a> Replay<'a> {
         };
         Terms {
             trash: trash(self.header.number, entry.id),
-            same_boot: self.life != Life::DeadBeforeBoot,
+            same_boot: !self.life.is_of_another_boot(),
+            same_numbers: self.life != Life::OtherContainer,
             born: latest.map(|latest| (entry.declared, latest)),
         }
     }

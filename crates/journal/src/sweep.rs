@@ -71,6 +71,9 @@ impl fmt::Display for Trouble {
             Self::Unreadable(Unreadable::Foreign) => {
                 write!(f, "written by another version of lastly: nothing is done that it says")
             }
+            Self::Unreadable(Unreadable::Copied) => {
+                write!(f, "a copy of another file: what it says may have been given up since")
+            }
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -107,28 +110,22 @@ pub fn look(directory: &Directory) -> io::Result<Vec<Found>> {
 fn look_at(directory: &Directory, name: &str) -> Option<Result<Journal, Trouble>> {
     let read = || {
         let file = Log::look_at(directory, name, OFlags::RDONLY)?;
-        log::read_file(&file).map_err(Closed::from)
+        Ok(log::read_journal(&file).map(|read| read.map(|(reading, _)| reading)))
     };
-    let bytes = match read() {
-        Ok(bytes) => bytes,
+    let reading = match read() {
+        Ok(Ok(Err(error))) => return Some(Err(Trouble::Failed(error.to_string()))),
+        Ok(Ok(Ok(reading))) => Ok(reading),
+        Ok(Err(unreadable)) => Err(unreadable),
         Err(Closed::Gone) => return None,
         Err(Closed::Untrusted(why)) => return Some(Err(Trouble::Untrusted(why))),
         Err(Closed::Locked) => return Some(Err(Trouble::Failed("it is locked".to_owned()))),
         Err(Closed::Failed(error)) => return Some(Err(Trouble::Failed(error.to_string()))),
     };
-    Some(Reading::of(&bytes).map_err(Trouble::Unreadable).map(
-        |Reading { header, entries, .. }| {
-            let life = header.owner.life();
-            let entries = entries.into_values().collect();
-            Journal {
-                number: header.number,
-                owner: header.owner,
-                life,
-                begun: header.begun,
-                entries,
-            }
-        },
-    ))
+    Some(reading.map_err(Trouble::Unreadable).map(|Reading { header, entries, .. }| {
+        let life = header.owner.life();
+        let entries = entries.into_values().collect();
+        Journal { number: header.number, owner: header.owner, life, begun: header.begun, entries }
+    }))
 }
 
 /// What a sweep tells of, as it goes on.
@@ -169,7 +166,7 @@ pub fn sweep(
         return Ok(false);
     }
     touch(&mark)?;
-    let others = Others::new(directory);
+    let others = Others::new(directory, options.trust_locks);
     for found in look(directory)? {
         tell(Event::Journal(&found));
         if let Err(error) = sweep_one(directory, &found, options, &others, tell) {
@@ -185,7 +182,7 @@ pub fn sweep(
 /// # Errors
 ///
 /// As for [`sweep`].
-pub fn sweep_at_start(directory: &Directory) -> io::Result<bool> {
+pub fn sweep_at_start(directory: &Directory, options: Options) -> io::Result<bool> {
     let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
     let metadata = mark.metadata()?;
     let is_recent = metadata.modified()?.elapsed().is_ok_and(|age| age < INTERVAL);
@@ -194,7 +191,7 @@ pub fn sweep_at_start(directory: &Directory) -> io::Result<bool> {
         return Ok(false);
     }
     drop(mark);
-    sweep(directory, Options::default(), &mut |_| ())
+    sweep(directory, options, &mut |_| ())
 }
 
 fn touch(mut mark: &std::fs::File) -> io::Result<()> {
@@ -221,7 +218,7 @@ fn sweep_one(
         }
         Err(_) => return Ok(()),
     };
-    let is_due = life.is_dead() || life == Life::OtherContainer && options.trust_locks;
+    let is_due = life.is_dead() || life.is_dead_if_unlocked() && options.trust_locks;
     if !is_due {
         return Ok(());
     }
@@ -304,7 +301,7 @@ pub fn replay(
     if !life.is_dead() {
         return Ok(false);
     }
-    let others = Others::new(directory);
+    let others = Others::new(directory, false);
     Replay::new(directory, log, reading, life, &others).run(Performer::Guard { died }, tell)
 }
 
@@ -353,7 +350,7 @@ pub fn force(
     if !reading.entries.contains_key(&id) {
         return Err(io::Error::other("it is gone"));
     }
-    let others = Others::new(directory);
+    let others = Others::new(directory, false);
     let replay = Replay::new(directory, log, reading, journal.life, &others);
     match how {
         Force::Forget => replay.forget(id),

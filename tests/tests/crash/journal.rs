@@ -16,6 +16,7 @@ use crate::fixture::Fixture;
 /// What actions are called.
 pub(crate) const REMOVE_TREE: u8 = 1;
 pub(crate) const REMOVE_FILE: u8 = 2;
+const KILL_PROCESS: u8 = 4;
 
 /// What records are called.
 const HEADER: u8 = 0;
@@ -102,6 +103,16 @@ impl Action {
     }
 }
 
+/// A process that leads no group is to be killed.
+pub(crate) fn killed(process: u32, started: u64) -> Record {
+    let mut body = 0_i64.to_le_bytes().to_vec();
+    body.extend([0, KILL_PROCESS]);
+    body.extend(process.to_le_bytes());
+    body.extend(started.to_le_bytes());
+    body.push(0);
+    Record { kind: DECLARED, entry: 1, body }
+}
+
 pub(crate) fn cancelled(entry: u64) -> Record {
     Record { kind: CANCELLED, entry, body: vec![] }
 }
@@ -140,10 +151,18 @@ impl Journal {
         }
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// As it stands in this file, which is made if it is not there: a journal says in which file it is.
+    pub(crate) fn bytes(&self, file: &Path) -> Vec<u8> {
+        if !file.exists() {
+            write(file, &[]);
+        }
+        let Identity(_, inode, born) = Identity::of(file);
         let mut body = vec![];
         body.extend(self.number.to_le_bytes());
         body.extend(0_i64.to_le_bytes());
+        body.extend(inode.to_le_bytes());
+        body.push(1);
+        body.extend(born.to_le_bytes());
         body.extend(self.pid.to_le_bytes());
         body.extend(self.started.to_le_bytes());
         body.extend(nix::unistd::geteuid().as_raw().to_le_bytes());
@@ -181,7 +200,7 @@ impl Journal {
     /// Puts it where the library would.
     pub(crate) fn plant(&self, fixture: &Fixture) -> PathBuf {
         let path = fixture.journals().join(self.name());
-        write(&path, &self.bytes());
+        write(&path, &self.bytes(&path));
         path
     }
 }

@@ -86,10 +86,10 @@ impl Target {
             Ok(Outcome::Replaced) => Ok(Performed::Replaced),
             Err(remove::Failure::Refused(refusal)) => Err(refusal.into()),
             Err(remove::Failure::Left { left, first, error }) => {
-                let kind = error.kind();
+                let (kind, code) = (error.kind(), error.raw_os_error());
                 let failure = remove::Failure::Left { left, first, error };
                 let text = format!("{}: {failure}", self.path.display());
-                Err(io::Error::new(kind, text).into())
+                Err(Failure::of_system(code, io::Error::new(kind, text)))
             }
             Err(failure @ remove::Failure::Displaced { .. }) => {
                 Err(Failure::refusal(failure.to_string()))

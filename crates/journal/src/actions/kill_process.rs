@@ -6,6 +6,7 @@
 
 use std::io;
 
+use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
@@ -24,6 +25,9 @@ pub(crate) static KIND: Kind = Kind {
     ends_with_boot: true,
     read: |from| Some(Box::new(KillProcess::read(from)?)),
 };
+
+/// How long its end is waited for.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 #[derive(Debug)]
 struct KillProcess {
@@ -60,6 +64,7 @@ impl KillProcess {
         (pid > 1 && leads < 2).then_some(Self { pid, started, leads: leads == 1 })
     }
 
+    /// What it works on may be removed next, so its end is waited for; the system may take its time with that.
     fn kill(&self, pid: Pid) -> Result<Performed, Errno> {
         // First of all, so that whoever is looked at from here on is one and the same.
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
@@ -73,16 +78,17 @@ impl KillProcess {
         let Some(stat) = stat.filter(|stat| stat.started == self.started) else {
             return Ok(Performed::Replaced);
         };
-        if self.leads && stat.group == self.pid {
-            kill_process_group(pid, Signal::KILL)?;
-            return Ok(Performed::Done);
-        }
-        match process {
-            Some(process) if owner::has_ended(&process) == Some(true) => {
+        let leads = self.leads && stat.group == self.pid;
+        match &process {
+            _ if leads => kill_process_group(pid, Signal::KILL)?,
+            Some(process) if owner::has_ended(process) == Some(true) => {
                 return Ok(Performed::Missing);
             }
             Some(process) => pidfd_send_signal(process, Signal::KILL)?,
             None => kill_process(pid, Signal::KILL)?,
+        }
+        if let Some(process) = process {
+            _ = owner::has_ended_within(&process, Some(&PATIENCE));
         }
         Ok(Performed::Done)
     }
@@ -109,6 +115,10 @@ impl Action for KillProcess {
     fn perform(&self, terms: &Terms) -> Result<Performed, Failure> {
         if !terms.same_boot {
             return Ok(Performed::Missing);
+        }
+        if !terms.same_numbers {
+            let reason = "its number means something else here: it was in another container";
+            return Err(Failure::refusal(format!("{}: {reason}", self.subject())));
         }
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(Performed::Missing) };
         match self.kill(pid) {

@@ -77,6 +77,8 @@ pub struct Terms {
     pub trash: String,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
+    /// Whether the numbers of processes mean here what they meant to who declared it.
+    pub same_numbers: bool,
     /// What was declared before it was made is known by when it was made: between these two moments, in
     /// nanoseconds since 1970. `None`: by its name alone.
     pub born: Option<(i64, i64)>,

@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::path::PathBuf;
 
-use rustix::process::getpid;
+use rustix::process::{geteuid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::directory::Directory;
@@ -54,8 +54,8 @@ pub(super) struct Declared {
     pub(super) entry: Entry,
     /// Whether it is to stand in the journal.
     pub(super) is_wanted: bool,
-    /// Whether it stands in the journal.
-    pub(super) is_written: bool,
+    /// The number of the journal in which it stands.
+    pub(super) written: Option<u128>,
 }
 
 pub(super) fn pid() -> i32 {
@@ -96,10 +96,7 @@ impl Own {
         if !self.handles_forks {
             self.handles_forks = fork::install().is_ok();
         }
-        if self.journal.as_ref().is_some_and(|journal| journal.log.is_removed()) {
-            // Somebody has cleaned up: what was written down is to be written down again.
-            drop(self.lose_journal());
-        }
+        self.see_to_journal();
         if self.journal.is_none() && self.trouble.no_journal.is_none() {
             match Journal::begin() {
                 Ok(journal) => {
@@ -110,6 +107,21 @@ impl Own {
             }
         }
         self.see_to_guard()
+    }
+
+    /// A journal in which nobody would find what it says goes, and what it says is written down again.
+    fn see_to_journal(&mut self) {
+        let Some(journal) = &self.journal else { return };
+        if journal.log.is_removed() {
+            // Somebody has cleaned up.
+            drop(self.lose_journal());
+        } else if journal.header.owner.user != geteuid().as_raw() {
+            // This process has given up rights: it must not go on to hand them out.
+            if let Some(Journal { directory, log, .. }) = self.lose_journal() {
+                log.abolish(&directory);
+            }
+            self.trouble = Trouble::default();
+        }
     }
 
     fn see_to_guard(&mut self) -> bool {
@@ -140,10 +152,10 @@ impl Own {
 
     /// Writes an action down, if that is possible.
     pub(super) fn write_down(&mut self, declared: &mut Declared) {
-        let Declared { entry, is_written, .. } = declared;
+        let Declared { entry, written, .. } = declared;
         match self.write(&[Record::Declared(entry)], entry.synced) {
             Ok(()) => {
-                *is_written = true;
+                *written = self.number();
                 self.open += 1;
                 if self.journal.is_some() {
                     self.trouble.no_journal = None;
@@ -170,8 +182,8 @@ impl Own {
 
     /// Writes down that it is done. If that does not work, somebody will find that there is nothing to do.
     pub(super) fn note_done(&mut self, declared: &Declared) {
-        if declared.is_written && self.pid == pid() {
-            self.open = self.open.saturating_sub(1);
+        if self.pid == pid() && self.stands(declared) {
+            self.open -= 1;
             _ = self.write(&[Record::Done(declared.entry.id)], false);
             self.journal.iter_mut().for_each(Journal::shorten);
         }
@@ -183,10 +195,11 @@ impl Own {
     pub(super) fn give_up(&mut self, declared: &mut Declared) {
         debug_assert_eq!(self.pid, pid(), "whose it is");
         declared.is_wanted = false;
-        if !mem::take(&mut declared.is_written) {
+        if !self.stands(declared) {
             return;
         }
-        self.open = self.open.saturating_sub(1);
+        declared.written = None;
+        self.open -= 1;
         let Entry { id, synced, .. } = declared.entry;
         if self.write(&[Record::Cancelled(id)], synced).is_ok() {
             self.journal.iter_mut().for_each(Journal::shorten);
@@ -198,8 +211,12 @@ impl Own {
     /// What stands in the journal stands nowhere any more.
     fn lose_journal(&mut self) -> Option<Journal> {
         self.open = 0;
-        self.map().values_mut().for_each(|declared| declared.is_written = false);
         self.journal.take()
+    }
+
+    /// Whether it stands in the journal.
+    pub(super) fn stands(&self, declared: &Declared) -> bool {
+        declared.written.is_some() && declared.written == self.number()
     }
 
     pub(super) fn set_program(&mut self, program: Option<PathBuf>) {
@@ -239,7 +256,7 @@ impl Journal {
         let owner = Owner::own().ok_or_else(|| {
             Failure::refusal("/proc does not tell who this process is: is it mounted?")
         })?;
-        let header = Header { owner, number: random()?, begun: birth_clock() };
+        let header = Header { owner, number: random()?, begun: birth_clock(), file: (0, None) };
         let log = Log::begin(&directory, &header)
             .map_err(|error| Failure::with(&error, directory.path().display()))?;
         Ok(Self { directory, log, header, guard: None })
