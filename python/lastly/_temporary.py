@@ -121,8 +121,8 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
     def cleanup(self) -> None:
         self._warning.detach()
         self._finalizer()
-        if os.getpid() == self._creator:
-            # Asked for in so many words, it is whatever is there.
+        if os.getpid() == self._creator and os.path.lexists(self.name):
+            # Another, in its place: asked for in so many words, that goes as well.
             remove_tree(self.name, ignore_errors=self._ignore_cleanup_errors)
 
 

@@ -60,7 +60,8 @@ thread_local! {
 /// Remove the directory at `path`, and all that is in it.
 ///
 /// If it is not there, that is all right. As the callback of a finalizer it survives the process: then the guard
-/// removes that very directory, and no other in its place.
+/// removes that very directory, and no other in its place. With `ignore_errors`, what cannot be removed is left,
+/// in silence; with `sync`, it survives the machine, too. See `lastly.actions`.
 #[pyfunction]
 #[pyo3(signature = (path, *, sync=false, ignore_errors=false))]
 pub(crate) fn remove_tree(
@@ -325,8 +326,7 @@ fn call<'py>(callback: &BoundCallback<'py>, asked: Asked) -> PyResult<Bound<'py,
     result
 }
 
-/// The callback will not run: nor is anybody else to do what it declared. To be called when nothing else
-/// may run in between does not matter any more. While the interpreter is taken down this does nothing:
+/// The callback will not run: nor is anybody else to do what it declared. Other threads run meanwhile. While the interpreter is taken down this does nothing:
 /// what was not run then is the guard's to do.
 #[inline]
 pub(crate) fn give_up(content: &BoundContent<'_>) {

@@ -1,5 +1,5 @@
-"""A program that has declared something and ends as its first argument says, in the process that its
-second one says.
+"""A program that has declared something and ends as its first argument says, in the process that
+its second one says.
 
 `tests/matrix.json` tells, in its second table, what becomes of that.
 """
@@ -16,7 +16,7 @@ import lastly.exit
 from matrix_program import Ending, begin, first_is_noticed, hang, keep, say
 
 # What hangs at the end is given so long.
-BUDGET = 0.5
+BUDGET = 1
 
 # Each starts its children in its own way, and ends them in its own way.
 METHODS = ["fork", "spawn", "forkserver"]
@@ -85,7 +85,7 @@ def hangs(ending: Declared) -> None:
 
 
 def in_a_child(ending: Declared, prepare: Callable[[Declared], None]) -> None:
-    """It is a forked child that ends so. Its parent, which has declared something too, then returns."""
+    """It is a forked child that ends so. Its parent has declared something too, and returns."""
     declare_all(None, "")
     child = os.fork()
     if child == 0:

@@ -28,7 +28,7 @@ def call(journals: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def of(journals: Path, begin: str = "") -> list[int]:
-    """The guards of the journals in this directory, by their numbers: of those with this beginning."""
+    """The guards of the journals in this directory that begin so, by their process numbers."""
     words = f"lastly-guard\0guard\0{begin}".encode()
     return [it for it in processes() if is_guard(Path("/proc", str(it)), journals, words)]
 

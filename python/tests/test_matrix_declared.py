@@ -1,5 +1,5 @@
-"""What becomes of what was declared, as the second table of `tests/matrix.json` tells: its Python half, on
-real processes.
+"""What becomes of what was declared, as the second table of `tests/matrix.json` tells: its Python
+half, on real processes.
 
 Each cell is played with a guard, without one, and with one that is killed together with its owner.
 """

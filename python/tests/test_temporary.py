@@ -78,8 +78,8 @@ def test_a_directory_that_dies_says_so(module: Any, here: Path) -> None:
 
 @BOTH
 def test_a_directory_that_dies_after_its_cleanup_says_nothing(module: Any, here: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         directory = module.TemporaryDirectory()
         directory.cleanup()
         del directory
@@ -87,7 +87,7 @@ def test_a_directory_that_dies_after_its_cleanup_says_nothing(module: Any, here:
         # Programs do so to keep it.
         kept._finalizer.detach()
         del kept
-    assert len(list(here.iterdir())) == 1
+    assert not warned and len(list(here.iterdir())) == 1
 
 
 @BOTH
@@ -145,11 +145,15 @@ def test_a_file_that_is_kept(module: Any, here: Path) -> None:
     assert len(list(here.iterdir())) == 2
 
 
-@BOTH
-def test_a_file_that_cannot_be_opened_is_not_left(module: Any, here: Path) -> None:
-    for wrong in ({"mode": "x y"}, {"mode": "w", "encoding": "none such"}, {"buffering": "x"}):
+def test_a_file_that_cannot_be_opened_is_not_left(here: Path) -> None:
+    wrongs: list[Any] = [
+        {"mode": "x y"},
+        {"mode": "w", "encoding": "none such"},
+        {"buffering": "x"},
+    ]
+    for wrong in wrongs:
         with pytest.raises((ValueError, LookupError, TypeError)):
-            module.NamedTemporaryFile(**wrong)
+            lastly.NamedTemporaryFile(**wrong)
     assert not list(here.iterdir())
 
 
@@ -265,6 +269,7 @@ def test_a_name_that_is_taken_is_not_used(here: Path, monkeypatch: pytest.Monkey
         made: Any = make(prefix="", dir=str(here))
         assert made.name == str(here / "free")
         (made.cleanup if make is lastly.TemporaryDirectory else made.close)()
+        del made
         assert [path.name for path in here.iterdir()] == ["taken"]
         taken.rmdir() if taken.is_dir() else taken.unlink()
 
@@ -306,6 +311,7 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
 
 # What cannot pass, each with the reason.
 BY_DESIGN = {
+    "test_no_leak_fd": "on CPython 3.9, looks at who closes what has no file yet",
     "test_unexpected_error": "puts another class in the place of one that ours does not use",
 }
 

@@ -19,8 +19,9 @@ use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
 use crate::record::{Entry, Header, Reading, Record};
 
-/// Short journals are not worth writing anew.
-const SHORT: u64 = 64 * 1024;
+/// Short journals are not worth writing anew: reading one is quicker than making a file, which may take
+/// long where many were just removed.
+const SHORT: u64 = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -207,6 +208,11 @@ impl Log {
     /// Whether the descriptor is its own.
     pub(crate) fn is_open(&self) -> bool {
         self.file.is_open()
+    }
+
+    /// Whether somebody has removed it: what is written into it now nobody finds.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.file.is_open() && self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     /// Opens and locks it again if somebody has closed it.

@@ -79,8 +79,10 @@ impl Record<'_> {
             }
             Self::Declared(entry) => {
                 let flags = u8::from(entry.synced) | u8::from(entry.unguessable) << 1;
+                // Room for a path of usual length, at once.
+                body.0.reserve(256);
                 body.i64(entry.declared).u8(flags);
-                body.0.extend(actions::write(&*entry.action));
+                actions::write(&*entry.action, &mut body);
                 (kind::DECLARED, entry.id)
             }
             Self::Cancelled(id) => (kind::CANCELLED, *id),

@@ -14,7 +14,7 @@ use crate::endings::{self, Ending, status_of};
 use crate::{hang, leak, say};
 
 /// What hangs at the end is given so long.
-const BUDGET: Duration = Duration::from_millis(500);
+const BUDGET: Duration = Duration::from_secs(1);
 
 pub(crate) fn play(ending: &str, which_process: &str) {
     let ending = Ending::named(ending);

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio, exit};
+use std::process::{Command, Stdio, exit};
 
 use lastly::{Cleaner, Watched, actions, finalize, paused};
 
@@ -46,12 +46,13 @@ fn leak_number() -> &'static Watched<i32> {
     Box::leak(Box::new(Watched::new(0)))
 }
 
-/// A process that leads a group.
-fn start(script: &str) -> Child {
+/// Starts a process that leads a group. Its number.
+#[allow(clippy::zombie_processes, reason = "this one is killed before it could wait")]
+fn start(script: &str) -> u32 {
     let mut command = Command::new("sh");
     command.args(["-c", script]).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("there is a shell")
+    command.spawn().expect("there is a shell").id()
 }
 
 fn die() -> ! {
@@ -61,8 +62,8 @@ fn die() -> ! {
 fn order() {
     declare("1");
     let sleeper = start("sleep 60");
-    say(&format!("the process: {}", sleeper.id()));
-    finalize(leak_number(), actions::kill_process, sleeper.id());
+    say(&format!("the process: {}", sleeper));
+    finalize(leak_number(), actions::kill_process, sleeper);
     let file = env::current_dir().expect("it is there").join("3");
     fs::write(&file, "").expect("it is ours");
     finalize(leak_number(), actions::remove_file, file);
@@ -74,7 +75,7 @@ fn order() {
 fn writer() {
     let script = "for i in $(seq 100000); do mkdir -p tree/$i && rmdir tree/$i; done";
     let writer = start(script);
-    finalize(leak_number(), actions::kill_process, writer.id());
+    finalize(leak_number(), actions::kill_process, writer);
     while !fs::exists("tree").expect("it can be looked for") {
         std::thread::yield_now();
     }
@@ -187,7 +188,7 @@ fn synced() {
     declare("unsynced");
     finalize(leak_number(), actions::synced::remove_tree, tree("synced"));
     let sleeper = start("sleep 60");
-    say(&format!("the process: {}", sleeper.id()));
-    finalize(leak_number(), actions::kill_process, sleeper.id());
+    say(&format!("the process: {}", sleeper));
+    finalize(leak_number(), actions::kill_process, sleeper);
     die();
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lastly_journal::ATTEMPTS;
 use lastly_tests::{guards, program};
 use serde_json::Value;
 
@@ -123,33 +124,34 @@ fn who_writes_into_it_is_dead_before() {
     assert_eq!((stage.left(), child.ended), (vec![], DEAD), "{}", child.stderr);
 }
 
-/// Scenes, what they leave and how they end: with a guard, and with a sweep.
+/// Scenes, what they leave, what of that nobody removes then, and how they end.
 #[test]
 fn what_is_left() {
-    let cases: &[(&str, &[&str], Ended)] = &[
-        ("declared-in-a-pause", &[], DEAD),
-        ("declared-in-a-backlog", &[], DEAD),
-        ("declared-flag-off", &["left"], Status(3)),
-        ("declared-flag-off-and-killed", &["left"], DEAD),
-        ("declared-flag-on-again", &[], DEAD),
-        ("declared-given-up", &["left"], DEAD),
-        ("declared-died", &["called", "dead"], DEAD),
-        ("declared-and-exec", &[], DEAD),
-        ("declared-and-daemon", &[], Status(0)),
-        ("declared-late", &[], Status(0)),
+    let cases: &[(&str, &[&str], &[&str], Ended)] = &[
+        ("declared-in-a-pause", &["tree"], &[], DEAD),
+        ("declared-in-a-backlog", &["tree"], &[], DEAD),
+        ("declared-flag-off", &["left"], &["left"], Status(3)),
+        ("declared-flag-off-and-killed", &["left", "removed"], &["left"], DEAD),
+        ("declared-flag-on-again", &["removed"], &[], DEAD),
+        ("declared-given-up", &["left", "removed"], &["left"], DEAD),
+        ("declared-died", &["called", "dead", "removed"], &["called", "dead"], DEAD),
+        ("declared-and-exec", &["tree"], &[], DEAD),
+        ("declared-and-daemon", &["of the parent"], &[], Status(0)),
+        ("declared-late", &[], &[], Status(0)),
     ];
-    for (scene, left, ended) in cases {
+    for (scene, left, for_good, ended) in cases {
         let stage = Stage::new(scene);
         let child = stage.guarded(scene);
-        assert_eq!(stage.left(), *left, "{scene}: {}", child.stderr);
+        assert_eq!(stage.left(), *for_good, "{scene}: {}", child.stderr);
         assert_eq!(child.ended, *ended, "{scene}: {}", child.stderr);
         assert_eq!(stage.call(&["status", "--json"]), ["[]"], "{scene}");
 
         let stage = Stage::new(scene);
         let child = stage.unguarded(scene);
         assert_eq!(child.ended, *ended, "{scene}: {}", child.stderr);
+        assert_eq!(stage.left(), *left, "{scene}");
         stage.call(&["sweep"]);
-        assert_eq!(stage.left(), *left, "{scene} and a sweep");
+        assert_eq!(stage.left(), *for_good, "{scene} and a sweep");
         assert_eq!(stage.call(&["status", "--json"]), ["[]"], "{scene} and a sweep");
     }
 }
@@ -163,16 +165,16 @@ fn what_is_said() {
     assert_eq!(child.stdout, ["the daemon works", "said by the heir"]);
 }
 
-/// What does not work is tried five times, then shown, and left alone until somebody forces it.
+/// What does not work is tried so often, then shown, and left alone until somebody forces it.
 #[test]
 fn what_does_not_work_is_stuck_at_last() {
     let stage = Stage::new("what_does_not_work_is_stuck_at_last");
     stage.unguarded("declared-stuck");
-    for attempt in 1..=5 {
+    for attempt in 1..=ATTEMPTS {
         let told = stage.call(&["sweep"]);
         assert_eq!(told.last().expect("some"), "0 done, 0 left, 1 failed.");
         let action = &stage.actions()[0];
-        let state = if attempt < 5 { "left" } else { "stuck" };
+        let state = if attempt < ATTEMPTS { "left" } else { "stuck" };
         assert_eq!((&action["state"], &action["attempts"]), (&state.into(), &attempt.into()));
     }
     let action = &stage.actions()[0];

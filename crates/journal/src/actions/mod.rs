@@ -93,11 +93,9 @@ pub enum Performed {
     Replaced,
 }
 
-pub(crate) fn write(action: &dyn Action) -> Vec<u8> {
-    let mut writer = Writer::default();
-    writer.u8(action.kind().code);
-    action.write(&mut writer);
-    writer.0
+pub(crate) fn write(action: &dyn Action, to: &mut Writer) {
+    to.u8(action.kind().code);
+    action.write(to);
 }
 
 /// `None`: it was written by a library that knows more kinds, or more of this one.

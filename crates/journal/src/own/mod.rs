@@ -206,7 +206,10 @@ impl Drop for TurnOf {
         let left = exchange(mem::replace(&mut self.0, Turn::None));
         // Not performed after all: it is given up.
         if let Turn::Own(mut declared) = left {
-            lock().give_up(&mut declared);
+            let mut own = lock();
+            if own.pid == pid() {
+                own.give_up(&mut declared);
+            }
         }
     }
 }

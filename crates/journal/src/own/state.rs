@@ -96,6 +96,10 @@ impl Own {
         if !self.handles_forks {
             self.handles_forks = fork::install().is_ok();
         }
+        if self.journal.as_ref().is_some_and(|journal| journal.log.is_removed()) {
+            // Somebody has cleaned up: what was written down is to be written down again.
+            drop(self.lose_journal());
+        }
         if self.journal.is_none() && self.trouble.no_journal.is_none() {
             match Journal::begin() {
                 Ok(journal) => {
@@ -174,21 +178,28 @@ impl Own {
     }
 
     /// Writes down that it is given up. What cannot be written, as the disk is full, must not be done all the
-    /// same: then the journal goes, with all that it says, and the next declaration begins another.
+    /// same: then the journal goes, with all that it says, and the next declaration begins another. To be called
+    /// by the process that declared it.
     pub(super) fn give_up(&mut self, declared: &mut Declared) {
+        debug_assert_eq!(self.pid, pid(), "whose it is");
         declared.is_wanted = false;
-        if !mem::take(&mut declared.is_written) || self.pid != pid() {
+        if !mem::take(&mut declared.is_written) {
             return;
         }
         self.open = self.open.saturating_sub(1);
         let Entry { id, synced, .. } = declared.entry;
         if self.write(&[Record::Cancelled(id)], synced).is_ok() {
             self.journal.iter_mut().for_each(Journal::shorten);
-        } else if let Some(Journal { directory, log, .. }) = self.journal.take() {
+        } else if let Some(Journal { directory, log, .. }) = self.lose_journal() {
             log.abolish(&directory);
-            self.open = 0;
-            self.map().values_mut().for_each(|declared| declared.is_written = false);
         }
+    }
+
+    /// What stands in the journal stands nowhere any more.
+    fn lose_journal(&mut self) -> Option<Journal> {
+        self.open = 0;
+        self.map().values_mut().for_each(|declared| declared.is_written = false);
+        self.journal.take()
     }
 
     pub(super) fn set_program(&mut self, program: Option<PathBuf>) {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -119,7 +120,7 @@ fn check(place: &Place, target: Target) -> Result<Option<Identity>, Refusal> {
     // What is not there yet must not be given a name that would be refused later.
     check_path(place)?;
     match place.look() {
-        Ok(Some(found)) => check_found(place, &found, target).map(|()| Some(found.identity)),
+        Ok(Some(found)) => check_kind(place, &found, target).map(|()| Some(found.identity)),
         Ok(None) => Ok(None),
         Err(error) => Err(refusal(Reason::Unknown(error))),
     }
@@ -129,23 +130,25 @@ fn check(place: &Place, target: Target) -> Result<Option<Identity>, Refusal> {
 fn check_path(place: &Place) -> Result<(), Refusal> {
     let path = place.path();
     let refuse = |reason| Err(Refusal { path: path.to_owned(), reason });
-    if is_system(path) {
+    let is_in = |above: &str| path.parent() == Some(Path::new(above));
+    if ["/usr", "/usr/local", "/var"].into_iter().any(is_in) {
         return refuse(Reason::System);
     }
-    for home in homes() {
-        if home.path == path {
-            return refuse(Reason::Home);
-        }
-        if home.path.starts_with(path) {
-            return refuse(Reason::AboveHome(home.path.clone()));
-        }
+    match untouchable().get(path) {
+        None => Ok(()),
+        Some(Untouchable::System) => refuse(Reason::System),
+        Some(Untouchable::Home) => refuse(Reason::Home),
+        Some(Untouchable::AboveHome(home)) => refuse(Reason::AboveHome(home.clone())),
     }
-    Ok(())
 }
 
 /// What may not be removed because of what it is.
 pub(super) fn check_found(place: &Place, found: &Found, target: Target) -> Result<(), Refusal> {
     check_path(place)?;
+    check_kind(place, found, target)
+}
+
+fn check_kind(place: &Place, found: &Found, target: Target) -> Result<(), Refusal> {
     let refuse = |reason| Err(Refusal { path: place.path().to_owned(), reason });
     match (target, found.kind) {
         (Target::Tree, Kind::Directory) | (Target::File, Kind::Symlink | Kind::Other) => {}
@@ -221,11 +224,28 @@ const SYSTEM: [&str; 32] = [
     "/var/lib/systemd",
 ];
 
-fn is_system(path: &Path) -> bool {
-    SYSTEM.iter().any(|system| path == Path::new(system))
-        || ["/usr", "/usr/local", "/var"]
-            .iter()
-            .any(|above| path.parent() == Some(Path::new(above)))
+/// Why a path is nothing to remove, whatever is there.
+enum Untouchable {
+    System,
+    Home,
+    AboveHome(PathBuf),
+}
+
+/// All of them: a removal that is declared is one look, not a walk over all users.
+fn untouchable() -> &'static HashMap<PathBuf, Untouchable> {
+    static UNTOUCHABLE: OnceLock<HashMap<PathBuf, Untouchable>> = OnceLock::new();
+    UNTOUCHABLE.get_or_init(|| {
+        let mut all = HashMap::new();
+        for home in homes() {
+            for above in home.path.ancestors().skip(1) {
+                all.insert(above.to_owned(), Untouchable::AboveHome(home.path.clone()));
+            }
+        }
+        // What is more than one of them is told as the last.
+        all.extend(homes().iter().map(|home| (home.path.clone(), Untouchable::Home)));
+        all.extend(SYSTEM.map(|system| (system.into(), Untouchable::System)));
+        all
+    })
 }
 
 struct Home {
