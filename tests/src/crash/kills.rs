@@ -94,7 +94,7 @@ fn kill(
     if way == Way::Nobody {
         return Ok((0, false));
     }
-    if random.percent(30) {
+    if random.percent(12) {
         let bytes = random.below(LEDGER) as u64;
         while case.ledger_length() < bytes && owner.try_wait()?.is_none() {
             thread::sleep(Duration::from_micros(100));
