@@ -8,8 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+from declared import MEMORY
 from measure import Effort, Group, median, ratio, rounds, scratch, table
 
 import lastly
@@ -25,7 +25,7 @@ BASE = "`rm -rf`"
 def trees(effort: Effort) -> list[Group]:
     """Milliseconds, by the clock, as one of them is another process."""
     columns = {}
-    for place, within in (("disk", None), ("memory", Path("/dev/shm"))):
+    for place, within in (("disk", None), ("memory", MEMORY)):
         for shape, directories in (("flat", 1), ("nested", effort.tree // 100)):
             with scratch(within) as folder:
                 tree = str(folder / "tree")

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use lastly::actions;
 
+use super::Scratch;
 use crate::Effort;
 use crate::measure::{median, ratio, rounds};
 
@@ -20,15 +21,14 @@ const CONTENDERS: [(&str, fn(&Path) -> io::Result<()>); 3] = [
 /// The last of them is what the others are compared with.
 const BASE: usize = CONTENDERS.len() - 1;
 
-pub(super) fn table(effort: &Effort, scratch: &Path) {
+pub(super) fn table(effort: &Effort, scratch: &Scratch) {
     println!("### Rust: a tree of {} files removed (ms)\n", effort.tree);
     print!("| |");
     let mut columns = Vec::new();
-    for (place, name) in [(scratch, "disk"), (Path::new("/dev/shm"), "memory")] {
+    for (place, name) in [(&scratch.disk, "disk"), (&scratch.memory, "memory")] {
         for (directories, shape) in [(1, "flat"), (effort.tree / 100, "nested")] {
             print!(" {name}, {shape} | × |");
-            let tree = place.join(format!("lastly-bench-tree-{}", std::process::id()));
-            columns.push(removals(effort, &tree, directories));
+            columns.push(removals(effort, &place.join("tree"), directories));
         }
     }
     println!("\n|---|{}", "---|---|".repeat(columns.len()));
