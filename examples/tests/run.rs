@@ -11,12 +11,21 @@ use std::time::Duration;
 const WATCHDOG: Duration = Duration::from_secs(60);
 
 fn check(program: &str, expected: &[&str]) {
+    check_with(program, "", expected);
+}
+
+/// With this program as the guard, none if it is empty.
+fn check_with(program: &str, guard: &str, expected: &[&str]) {
     let name = Path::new(program).file_name().expect("a program").to_string_lossy();
     // Its directory for temporary files.
     let directory = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir(&directory).expect("it is new");
+    // Not in it: what others do when the program has ended may take a moment.
+    let journals = directory.with_extension("journals");
     let mut child = Command::new(program)
         .env("TMPDIR", &directory)
+        .env("LASTLY_JOURNALS", &journals)
+        .env("LASTLY_GUARD", guard)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -35,6 +44,9 @@ fn check(program: &str, expected: &[&str]) {
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     assert!(child.wait().expect("it is our child").success());
     std::fs::remove_dir(&directory).expect("nothing is left in it");
+    if journals.exists() {
+        std::fs::remove_dir_all(&journals).expect("it is ours");
+    }
 }
 
 #[test]
@@ -117,4 +129,43 @@ fn video_segments() {
             "in the end: 0",
         ],
     );
+}
+
+#[test]
+fn crash_safe() {
+    let program = env!("CARGO_BIN_EXE_crash_safe");
+    check_with(
+        program,
+        "",
+        &[
+            "no guard, so it is for `lastly sweep`: LASTLY_GUARD says that there is to be none",
+            "drop, killed by SIGKILL: left behind",
+            "finalize, killed by SIGKILL: left behind",
+            "declared, killed by SIGKILL: left behind",
+            "TemporaryDirectory, killed by SIGKILL: left behind",
+        ],
+    );
+    check_with(
+        program,
+        &guard(program),
+        &[
+            "there is a guard",
+            "drop, killed by SIGKILL: left behind",
+            "finalize, killed by SIGKILL: left behind",
+            "declared, killed by SIGKILL: removed",
+            "TemporaryDirectory, killed by SIGKILL: removed",
+        ],
+    );
+}
+
+/// The guard's program, built where the examples are: it belongs to another package.
+fn guard(example: &str) -> String {
+    let target = Path::new(example).ancestors().nth(2).expect("in a directory of a target");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "lastly-guard", "--target-dir"])
+        .arg(target)
+        .status()
+        .expect("cargo runs this test");
+    assert!(built.success());
+    target.join("debug/lastly").to_str().expect("the path is text").to_owned()
 }

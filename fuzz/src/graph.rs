@@ -1,7 +1,8 @@
 //! Bytes as a program with `Gc`s, run against the naive model that the tests use.
 //!
 //! `cargo xtask fuzz` builds this for libFuzzer, which makes up the bytes. Built plainly it runs
-//! files that libFuzzer left, and shows what they mean: `cargo run --package lastly-fuzz -- file…`
+//! files that libFuzzer left, and shows what they mean: `cargo run --package lastly-fuzz --bin graph --
+//! file…`
 #![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../crates/lastly/tests/it/graph/mod.rs"]

@@ -20,14 +20,15 @@ the end may take; `lastly.report` tells of cleanups that failed, were skipped or
 `live()` of those that are alive. `with paused():` has callbacks wait for the end of the block, a
 `Cleaner` runs them on a thread of its own, a `Pressure` has the collector run in time.
 
-`finalize(obj, remove_tree, path)` survives the process: what it is to do is written down, and when the
-process is killed, by `kill -9` for instance, another does it. So do `remove_file`, `unlink_shared_memory`
-and `kill_process`, and with them `TemporaryDirectory` and `NamedTemporaryFile`: see `lastly.actions`.
+`finalize(obj, remove_tree, path)` survives the process: what it is to do is written down, and when
+the process is killed, by `kill -9` for instance, another does it. So do `remove_file`,
+`unlink_shared_memory` and `kill_process`, and with them `TemporaryDirectory` and
+`NamedTemporaryFile`: see `lastly.actions`.
 
 Limitations:
 
-- Nothing but those runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A daemon
-  thread is cut off wherever it is when the program ends: what it is running is reported.
+- Nothing but those runs after `os._exit`, `kill -9`, a crash, or a signal that is not handled. A
+  daemon thread is cut off wherever it is when the program ends: what it is running is reported.
 - A callback that owns its object keeps it alive until the program ends. Most such callbacks draw
   a `SelfReferenceWarning`; one that reaches its object on a longer way does under `-X dev` only, or
   with `check_captures()`. Where warnings are errors it is raised, and nothing is registered.

@@ -1,8 +1,8 @@
 """`TemporaryDirectory` and `NamedTemporaryFile`: those of `tempfile`, but they survive `kill -9`.
 
-The name is chosen and declared before anything is made under it, so that no moment is left in which a death
-would leave something behind. It is so long that nobody else comes upon it: what is there under this name was
-made for it.
+The name is chosen and declared before anything is made under it, so that no moment is left in which
+a death would leave something behind. It is so long that nobody else comes upon it: what is there
+under this name was made for it.
 """
 
 from __future__ import annotations
@@ -37,16 +37,20 @@ if TYPE_CHECKING:
         StrPath,
     )
 
+    _Wrapper = tempfile._TemporaryFileWrapper[Any]
+else:
+    _Wrapper = tempfile._TemporaryFileWrapper
+
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
-    """A temporary directory, as `tempfile.TemporaryDirectory` makes it, with the arguments that this has in the
-    newest Python. When the process is killed, the guard removes it (see `lastly.actions`); with `sync`, it is
-    removed after a loss of power, too.
+    """A temporary directory, as `tempfile.TemporaryDirectory` makes it, with the arguments that
+    this has in the newest Python. When the process is killed, the guard removes it (see
+    `lastly.actions`); with `sync`, it is removed after a loss of power, too.
 
-    Where it is not cleaned up explicitly, that very directory is removed, and no other that has been put in its
-    place. A forked child does not remove it.
+    Where it is not cleaned up explicitly, that very directory is removed, and no other that has
+    been put in its place. A forked child does not remove it.
     """
 
     @overload
@@ -85,7 +89,7 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
         self._delete = delete
         self._creator = os.getpid()
         for self.name in _names("mkdtemp", suffix, prefix, dir):
-            self._finalizer = finalize(
+            self._finalizer: finalize[..., Any, Any] = finalize(
                 self,
                 remove_temporary_tree,
                 self.name,
@@ -100,7 +104,7 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
         _confirm(self._finalizer)
         message = f"Implicitly cleaning up {self!r}"
         # Newer, so it runs first, and knows whether the other is yet to run.
-        self._warning = finalize(self, _warn, self._finalizer, message)
+        self._warning: finalize[..., Any, Any] = finalize(self, _warn, self._finalizer, message)
         if not delete:
             self._warning.detach()
             self._finalizer.detach()
@@ -117,8 +121,8 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
     def cleanup(self) -> None:
         self._warning.detach()
         self._finalizer()
-        if os.getpid() == self._creator:
-            # Asked for in so many words, it is whatever is there.
+        if os.getpid() == self._creator and os.path.lexists(self.name):
+            # Another, in its place: asked for in so many words, that goes as well.
             remove_tree(self.name, ignore_errors=self._ignore_cleanup_errors)
 
 
@@ -207,9 +211,10 @@ def NamedTemporaryFile(
     delete_on_close: bool = True,
     sync: bool = False,
 ) -> tempfile._TemporaryFileWrapper[Any]:
-    """A temporary file with a name, as `tempfile.NamedTemporaryFile` makes it, with the arguments that this has
-    in the newest Python. When the process is killed, the guard removes it (see `lastly.actions`); with `sync`,
-    it is removed after a loss of power, too. The end of the program removes it. A forked child does not.
+    """A temporary file with a name, as `tempfile.NamedTemporaryFile` makes it, with the arguments
+    that this has in the newest Python. When the process is killed, the guard removes it (see
+    `lastly.actions`); with `sync`, it is removed after a loss of power, too. The end of the program
+    removes it. A forked child does not.
     """
     closer = _Closer(delete_on_close)
     if "b" not in mode and sys.version_info >= (3, 10):
@@ -221,7 +226,7 @@ def NamedTemporaryFile(
 
     try:
         # What it is said to open is told to audit hooks only.
-        file = open(
+        file: Any = open(
             dir or tempfile.gettempdir(), mode, buffering, encoding, errors, newline, opener=opener
         )
         closer.file = file
@@ -236,15 +241,14 @@ def NamedTemporaryFile(
     return _File(closer)
 
 
-class _File(tempfile._TemporaryFileWrapper[Any]):
+class _File(_Wrapper):
     """The file, in the hands of the program."""
+
+    _closer: _Closer
 
     def __init__(self, closer: _Closer) -> None:
         # Not that of the original, which has it closed and removed by a closer of its own.
-        self.file = closer.file
-        self.name = closer.name
-        self.delete = closer.delete
-        self._closer = closer
+        vars(self).update(file=closer.file, name=closer.name, delete=closer.delete, _closer=closer)
 
     def __exit__(
         self,
@@ -258,8 +262,8 @@ class _File(tempfile._TemporaryFileWrapper[Any]):
 
 
 class _Closer:
-    """What lives as long as the file is used: its wrapper has it, and each method that has come out of
-    that."""
+    """What lives as long as the file is used: its wrapper has it, and each method that has come out
+    of that."""
 
     file: Any = None
     name: Any = None

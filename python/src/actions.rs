@@ -29,8 +29,8 @@ use lastly_journal::Failure;
 use lastly_journal::actions::{self, Action};
 use lastly_journal::own::{self, Manner, Protection};
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyTypeError,
-    PyValueError,
+    PyFileNotFoundError, PyNotADirectoryError, PyOSError, PyPermissionError, PyProcessLookupError,
+    PyRuntimeWarning, PyTypeError, PyValueError,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -60,7 +60,8 @@ thread_local! {
 /// Remove the directory at `path`, and all that is in it.
 ///
 /// If it is not there, that is all right. As the callback of a finalizer it survives the process: then the guard
-/// removes that very directory, and no other in its place.
+/// removes that very directory, and no other in its place. With `ignore_errors`, what cannot be removed is left,
+/// in silence; with `sync`, it survives the machine, too. See `lastly.actions`.
 #[pyfunction]
 #[pyo3(signature = (path, *, sync=false, ignore_errors=false))]
 pub(crate) fn remove_tree(
@@ -151,7 +152,9 @@ pub(crate) fn kill_process(pid: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
         Ok(move || actions::kill_process::declare(pid))
     });
     done.map_err(|error| match error.is_instance_of::<PyFileNotFoundError>(pid.py()) {
-        true => PyProcessLookupError::new_err((libc::ESRCH, error.value(pid.py()).to_string())),
+        true => {
+            PyProcessLookupError::new_err((libc::ESRCH, format!("process {pid}: there is none")))
+        }
         false => error,
     })
 }
@@ -178,14 +181,8 @@ where
         }
         Asked::ToDeclare(key) => {
             let declare = understand()?;
-            let program = program(py);
-            let trouble = py.detach(|| {
-                let action = declare()?;
-                if let Some(program) = program {
-                    own::set_guard(Some(program));
-                }
-                Ok(own::declare(key, action, manner))
-            });
+            tell_program(py);
+            let trouble = py.detach(|| declare().map(|action| own::declare(key, action, manner)));
             trouble.map_err(error)?.map_or(Ok(()), |trouble| warn(py, key, &trouble))
         }
         // Nothing of the interpreter's in between: a daemon thread may not come back from there.
@@ -202,19 +199,18 @@ where
 fn error(failure: Failure) -> PyErr {
     let is_refused = failure.refused;
     let error = io::Error::from(failure);
-    let code = match error.kind() {
-        _ if is_refused => return PyValueError::new_err(error.to_string()),
-        ErrorKind::InvalidInput => return PyValueError::new_err(error.to_string()),
-        ErrorKind::NotFound => libc::ENOENT,
-        ErrorKind::PermissionDenied => libc::EACCES,
-        ErrorKind::NotADirectory => libc::ENOTDIR,
-        ErrorKind::DirectoryNotEmpty => libc::ENOTEMPTY,
-        ErrorKind::ReadOnlyFilesystem => libc::EROFS,
-        ErrorKind::ResourceBusy => libc::EBUSY,
-        _ => return error.into(),
-    };
-    // By this number, it is of the subclass that says so.
-    PyOSError::new_err((code, error.to_string()))
+    let text = error.to_string();
+    match error.kind() {
+        _ if is_refused => PyValueError::new_err(text),
+        ErrorKind::InvalidInput => PyValueError::new_err(text),
+        ErrorKind::NotFound => PyFileNotFoundError::new_err((libc::ENOENT, text)),
+        ErrorKind::NotADirectory => PyNotADirectoryError::new_err((libc::ENOTDIR, text)),
+        ErrorKind::PermissionDenied => PyPermissionError::new_err((libc::EACCES, text)),
+        ErrorKind::DirectoryNotEmpty => PyOSError::new_err((libc::ENOTEMPTY, text)),
+        ErrorKind::ReadOnlyFilesystem => PyOSError::new_err((libc::EROFS, text)),
+        ErrorKind::ResourceBusy => PyOSError::new_err((libc::EBUSY, text)),
+        _ => error.into(),
+    }
 }
 
 /// Tells that what was just declared by this key is not protected as it should be. If that is an error,
@@ -229,17 +225,21 @@ fn warn(py: Python<'_>, key: usize, trouble: &str) -> PyResult<()> {
     warned
 }
 
-/// Where the guard's program is; `None` if that was told before. Asked when something is declared: most
-/// programs never do.
-fn program(py: Python<'_>) -> Option<PathBuf> {
+/// Tells the journal where the guard's program is. When something is declared: most programs never do.
+fn tell_program(py: Python<'_>) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     // Relaxed: attached.
     if IS_TOLD.swap(true, Relaxed) {
-        return None;
+        return;
     }
-    let package = py.import("lastly").ok()?;
-    let folder: PathBuf = package.getattr("__path__").ok()?.get_item(0).ok()?.extract().ok()?;
-    std::path::absolute(folder.join("_bin/lastly")).ok()
+    let folder = py.import("lastly").and_then(|package| {
+        let folder: PathBuf = package.getattr("__path__")?.get_item(0)?.extract()?;
+        Ok(std::path::absolute(folder.join("_bin/lastly"))?)
+    });
+    // If that is nowhere, it is looked for where programs are.
+    if let Ok(program) = folder {
+        py.detach(|| own::set_guard(Some(program)));
+    }
 }
 
 /// What `os.fspath` makes of it, and of that `os.fsencode`.
@@ -326,8 +326,7 @@ fn call<'py>(callback: &BoundCallback<'py>, asked: Asked) -> PyResult<Bound<'py,
     result
 }
 
-/// The callback will not run: nor is anybody else to do what it declared. To be called when nothing else
-/// may run in between does not matter any more. While the interpreter is taken down this does nothing:
+/// The callback will not run: nor is anybody else to do what it declared. Other threads run meanwhile. While the interpreter is taken down this does nothing:
 /// what was not run then is the guard's to do.
 #[inline]
 pub(crate) fn give_up(content: &BoundContent<'_>) {
@@ -372,14 +371,8 @@ pub(crate) fn confirm(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// guard, for that reason; or "nothing: …".
 #[pyfunction]
 pub(crate) fn protection(py: Python<'_>) -> String {
-    let program = program(py);
-    let protection = py.detach(|| {
-        if let Some(program) = program {
-            own::set_guard(Some(program));
-        }
-        own::protection()
-    });
-    match protection {
+    tell_program(py);
+    match py.detach(own::protection) {
         Protection::Guard => "guard".to_owned(),
         Protection::Sweep(why) => format!("sweep: {why}"),
         Protection::Nothing(why) => format!("nothing: {why}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import weakref
 from typing import Any
@@ -14,6 +15,13 @@ import lastly
 # would the programs that are started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def journals(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is declared in the journals of whoever runs the tests."""
+    os.environ["LASTLY_JOURNALS"] = str(tmp_path_factory.mktemp("journals"))
+
 
 # By the line with which a program gets the class.
 IMPORTS = {

@@ -10,7 +10,7 @@ import weakref
 from typing_extensions import assert_type
 
 import lastly
-from lastly import exit, finalize, install, install_signals, report
+from lastly import actions, exit, finalize, install, install_signals, report
 
 
 class Object: ...
@@ -59,6 +59,12 @@ original: finalize[[], Object] = weakref.finalize(thing, print)  # type: ignore[
 lastly.Cleaner(when_full="spill")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 lastly.Cleaner().finalize(thing, add, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 lastly.Pressure().finalize(thing, print)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+lastly.remove_tree()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+lastly.remove_file("a", ignore_errors=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+finalize(thing, lastly.kill_process, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+finalize(thing, lastly.remove_tree, "a", recursive=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+actions.confirm()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 install("all")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

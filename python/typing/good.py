@@ -16,7 +16,15 @@ from typing import Any, Callable, Optional, TypeVar
 from typing_extensions import assert_type
 
 import lastly.exit
-from lastly import SelfReferenceWarning, finalize, install, install_signals, report, uninstall
+from lastly import (
+    SelfReferenceWarning,
+    actions,
+    finalize,
+    install,
+    install_signals,
+    report,
+    uninstall,
+)
 
 T = TypeVar("T")
 
@@ -156,6 +164,26 @@ assert_type(view[0].finalizer.alive, bool)
 assert_type(view[0].created, Optional[str])
 assert_type(view.totals.created, int)
 assert_type(str(view), str)
+
+# What is declared, directly and by a finalizer.
+assert_type(lastly.remove_tree("a", sync=True, ignore_errors=True), None)
+lastly.remove_tree(b"a")
+lastly.remove_file(Path("a"))
+lastly.unlink_shared_memory("a")
+lastly.kill_process(2)
+declared = finalize(thing, lastly.remove_tree, Path("a"), sync=True)
+assert_type(declared(), None)
+assert_type(lastly.actions.confirm(declared), bool)
+assert_type(actions.protection(), str)
+actions.remove_tree("a")
+with lastly.TemporaryDirectory("a", ignore_cleanup_errors=True, delete=False, sync=True) as name:
+    assert_type(name, str)
+assert_type(lastly.TemporaryDirectory(prefix=b"a").name, bytes)
+original_directory: tempfile.TemporaryDirectory[str] = lastly.TemporaryDirectory(dir=Path("a"))
+with lastly.NamedTemporaryFile("w", delete_on_close=False, sync=True) as file:
+    assert_type(file.write("a"), int)
+    assert_type(file.name, str)
+assert_type(lastly.NamedTemporaryFile().read(), bytes)
 
 assert_type(install_signals(), tuple[signal.Signals, ...])
 assert_type(install_signals([signal.SIGTERM, 1]), tuple[signal.Signals, ...])

@@ -2,6 +2,7 @@
 //!
 //! GUARANTEES.md tells in words what the table in `run/endings.rs` demands.
 
+mod declared;
 mod reports;
 mod run;
 

@@ -92,29 +92,30 @@ pub(crate) fn fuzz(seconds: u32) -> Result<Checked> {
     if output(Command::new("c++").arg("--version")).is_none() {
         return Ok(Checked::Lacking("a C++ compiler, for libFuzzer".to_owned()));
     }
+    for target in ["graph", "journal"] {
+        fuzz_one(&host, target, seconds)?;
+    }
+    Ok(Checked::Passed)
+}
+
+fn fuzz_one(host: &str, target: &str, seconds: u32) -> Result<()> {
     // What reached something new is kept there, and is where the next time begins.
-    let corpus = root().join("target/fuzz-corpus");
+    let corpus = root().join("target/fuzz-corpus").join(target);
     std::fs::create_dir_all(&corpus).context("no room for what fuzzing finds")?;
-    let fuzz = |verb| {
-        let arguments = [verb, "--release", "--package", "lastly-fuzz", "--target", &host];
-        let mut cargo = cargo_of("nightly", &arguments);
-        cargo
-            .env("RUSTFLAGS", FUZZING)
-            .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
-            .env("CARGO_TARGET_DIR", root().join("target/fuzz"));
-        cargo
-    };
-    run(&mut fuzz("build"))?;
-    println!("fuzzing for {seconds} seconds");
-    run(fuzz("run")
+    println!("fuzzing {target} for {seconds} seconds");
+    let package = ["--package", "lastly-fuzz", "--bin", target, "--target", host];
+    run(cargo_of("nightly", &[&["run", "--release"], &package[..]].concat())
+        .env("RUSTFLAGS", FUZZING)
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+        .env("CARGO_TARGET_DIR", root().join("target/fuzz"))
         .arg("--")
         .arg(&corpus)
         .arg(format!("-max_total_time={seconds}"))
-        .args(["-artifact_prefix=target/fuzz-", "-max_len=1600", "-timeout=60", "-verbosity=0"])
+        .arg(format!("-artifact_prefix=target/fuzz-{target}-"))
+        .args(["-max_len=1600", "-timeout=60", "-verbosity=0"])
         // Bytes are taken modulo: what they are compared with says nothing.
         .args(["-use_cmp=0", "-print_funcs=0", "-print_final_stats=1", "-rss_limit_mb=4096"]))
-    .context("to see the program: `cargo run --package lastly-fuzz -- target/fuzz-…`")?;
-    Ok(Checked::Passed)
+    .context("to see what it was: `cargo run --package lastly-fuzz --bin graph -- target/fuzz-…`")
 }
 
 pub(crate) fn msrv() -> Result<Checked> {

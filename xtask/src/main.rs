@@ -59,10 +59,10 @@ enum Command {
     Valgrind,
     /// Run the tests under Miri (needs a nightly toolchain with it).
     Miri,
-    /// Run random programs with `Gc`s against a model of them, guided by what code they reach (needs
-    /// a nightly toolchain and a C++ compiler).
+    /// Run random programs with `Gc`s against a model of them, then random journals, guided by what code they
+    /// reach (needs a nightly toolchain and a C++ compiler).
     Fuzz {
-        /// For how long.
+        /// For how long, each.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },

@@ -61,12 +61,13 @@ fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
             process::beside(|| _ = sweep_at_start(&directory));
         }
     };
-    owner_of(&directory, journal)?.await_end(ready)?;
+    let died = owner_of(&directory, journal)?.await_end(ready)?;
     for pause in PAUSES {
-        if replay(&directory, journal, &mut |_, _| ())? {
-            break;
+        if replay(&directory, journal, died, &mut |_, _| ())? {
+            return Ok(());
         }
         thread::sleep(pause);
     }
+    replay(&directory, journal, died, &mut |_, _| ())?;
     Ok(())
 }

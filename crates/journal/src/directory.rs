@@ -15,6 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Mode, OFlags, fstatfs, openat};
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
+use crate::descriptor::Descriptor;
 use crate::failure::Failure;
 
 /// The variable that names another place than `$XDG_STATE_HOME/lastly/journals`.
@@ -44,7 +45,7 @@ const SHARED: [(i64, &str); 13] = [
 /// The directory of the journals, held open.
 #[derive(Debug)]
 pub struct Directory {
-    file: File,
+    file: Descriptor,
     path: PathBuf,
 }
 
@@ -146,7 +147,19 @@ impl Directory {
             let reason = format!("is on {name}, where locks are not those of this machine alone");
             return Err(refuse(&path, &reason));
         }
-        Ok(Self { file, path })
+        Ok(Self { file: Descriptor::new(file)?, path })
+    }
+
+    /// Opens it again if somebody has closed it.
+    pub(crate) fn keep_open(&mut self) -> Result<(), Failure> {
+        if !self.file.is_open() {
+            let again = Self::open(&self.path)?;
+            if !again.file.is_same(&self.file) {
+                return Err(refuse(&self.path, "is another by now"));
+            }
+            *self = again;
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -173,11 +186,11 @@ impl Directory {
     pub(crate) fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
         debug_assert!(is_plain(name), "a name, not a path");
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        Ok(openat(&self.file, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        Ok(openat(&*self.file, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
     fn number(&self) -> i32 {
-        std::os::fd::AsRawFd::as_raw_fd(&self.file)
+        std::os::fd::AsRawFd::as_raw_fd(&*self.file)
     }
 }
 

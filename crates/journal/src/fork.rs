@@ -6,9 +6,7 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
-use crate::guard;
 use crate::own;
 
 /// Has all forks go by these rules. What forks past the C library, does not; see `own`.
@@ -29,14 +27,4 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     own::forget_parent();
     own::unlock();
-}
-
-/// Closes a descriptor, if it is still of what it was.
-pub(crate) fn close((number, was): (i32, (u64, u64))) {
-    // SAFETY: not -1; whether it is open, the next call tells.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    if guard::identity(borrowed).is_ok_and(|identity| identity == was) {
-        // SAFETY: it is ours: what it is of, nobody else has opened under this number.
-        drop(unsafe { OwnedFd::from_raw_fd(number) });
-    }
 }

@@ -7,16 +7,16 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::fstat;
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::descriptor::Descriptor;
 use crate::directory::Directory;
 
 /// The variable that names the program. Empty, or `0`: there is to be no guard.
@@ -43,9 +43,7 @@ const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// Our end of its pipe.
-    pipe: OwnedFd,
-    /// Which pipe that is.
-    identity: (u64, u64),
+    pipe: Descriptor,
 }
 
 impl Guard {
@@ -76,8 +74,7 @@ impl Guard {
         // have waited for it.
         _ = child.wait();
         answer?;
-        let identity = identity(&ours)?;
-        Ok(Self { pipe: ours, identity })
+        Ok(Self { pipe: Descriptor::new(ours)? })
     }
 
     fn await_ready(pipe: &OwnedFd) -> io::Result<()> {
@@ -102,21 +99,8 @@ impl Guard {
     pub(crate) fn is_alive(&self) -> bool {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut asked = [PollFd::new(&self.pipe, PollFlags::empty())];
-        // If somebody has closed our end, the number may be another's.
-        let is_quiet = matches!(poll(&mut asked, Some(&at_once)), Ok(0));
-        is_quiet && identity(&self.pipe).is_ok_and(|identity| identity == self.identity)
+        matches!(poll(&mut asked, Some(&at_once)), Ok(0)) && self.pipe.is_open()
     }
-
-    /// For who must close it in a forked child: the number, and which pipe that is.
-    pub(crate) fn descriptor(&self) -> (i32, (u64, u64)) {
-        (self.pipe.as_raw_fd(), self.identity)
-    }
-}
-
-/// Device and inode of what is behind a descriptor.
-pub(crate) fn identity(of: impl AsFd) -> io::Result<(u64, u64)> {
-    let stat = fstat(of)?;
-    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// Whether this program's start may sweep.

@@ -33,11 +33,19 @@ impl Identity {
     }
 }
 
-/// Now, by the clock that file systems write births with: it lags some milliseconds behind the usual one,
-/// by which a file can seem older than what was done before it was made.
+/// The earliest moment that can be the birth of what is made from now on. File systems write births with a clock
+/// that lags some milliseconds behind the usual one, by which a file can seem older than what was done before it
+/// was made.
 #[must_use]
 pub fn birth_clock() -> i64 {
     let now = clock_gettime(ClockId::RealtimeCoarse);
+    nanoseconds(now.tv_sec, now.tv_nsec)
+}
+
+/// Now, by the usual clock. No file that is there was born later: file systems take the lagging one, but
+/// some keep births apart that are told, by a moment between its ticks.
+pub(crate) fn clock() -> i64 {
+    let now = clock_gettime(ClockId::Realtime);
     nanoseconds(now.tv_sec, now.tv_nsec)
 }
 

@@ -20,9 +20,12 @@
 
 pub mod actions;
 mod bytes;
+mod descriptor;
 mod directory;
 mod failure;
 mod fork;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod guard;
 mod identity;
 mod lock;

@@ -15,8 +15,8 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::bytes;
+use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
-use crate::guard::identity;
 use crate::record::{Entry, Header, Reading, Record};
 
 /// Short journals are not worth writing anew: reading one is quicker than making a file, which may take
@@ -25,10 +25,8 @@ const SHORT: u64 = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Log {
-    file: File,
+    file: Descriptor,
     name: String,
-    /// Which file it is: device and inode.
-    identity: (u64, u64),
     seed: u32,
     /// How many records there are, and how many bytes of them.
     records: u64,
@@ -112,9 +110,9 @@ impl Log {
             _ = unlinkat(directory, new.as_str(), rustix::fs::AtFlags::empty());
             return Err(error);
         }
-        let identity = identity(&file)?;
+        let file = Descriptor::new(file)?;
         let length = bytes.len() as u64;
-        Ok(Self { file, name, identity, seed, records, length, shortest: length })
+        Ok(Self { file, name, seed, records, length, shortest: length })
     }
 
     /// Opens and locks a journal that belongs to a dead process. `wait`: until nobody else has it.
@@ -133,14 +131,14 @@ impl Log {
                 Err(error) => return Err(error.into()),
             }
         }
-        let identity = identity(&file)?;
+        let file = Descriptor::new(file)?;
         // It may have been removed, or written anew, before it was locked.
         let there = Self::look_at(directory, name, OFlags::RDONLY)?;
-        if crate::guard::identity(&there)? != identity {
+        if !Descriptor::new(there)?.is_same(&file) {
             return Err(Closed::Locked);
         }
         let name = name.to_owned();
-        Ok(Self { file, name, identity, seed: 0, records: 0, length: 0, shortest: 0 })
+        Ok(Self { file, name, seed: 0, records: 0, length: 0, shortest: 0 })
     }
 
     /// Opens a journal, to be looked at, if it is what the owner alone can have made.
@@ -190,7 +188,7 @@ impl Log {
         for (record, sequence) in records.iter().zip(self.records..) {
             record.frame(sequence).write(self.seed, &mut bytes);
         }
-        let written = self.file.write(&bytes);
+        let written = (&*self.file).write(&bytes);
         if !matches!(written, Ok(count) if count == bytes.len()) {
             // What comes after half a record would be damage.
             self.file.set_len(self.length)?;
@@ -207,29 +205,35 @@ impl Log {
         Ok(())
     }
 
-    /// Whether it is still this journal that the descriptor is of: some programs close all they
-    /// find, and what they open next has the same number.
+    /// Whether the descriptor is its own.
     pub(crate) fn is_open(&self) -> bool {
-        identity(&self.file).is_ok_and(|identity| identity == self.identity)
+        self.file.is_open()
     }
 
-    /// Opens the same journal again, after somebody closed it, and locks it again.
-    pub(crate) fn open_again(&mut self, directory: &Directory) -> Result<(), Closed> {
-        let Self { file, identity, .. } = Self::open(directory, &self.name, false)?;
-        if identity != self.identity {
-            return Err(Closed::Gone);
+    /// Whether somebody has removed it: what is written into it now nobody finds.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.file.is_open() && self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    }
+
+    /// Opens and locks it again if somebody has closed it.
+    pub(crate) fn keep_open(&mut self, directory: &Directory) -> Result<(), Closed> {
+        if !self.file.is_open() {
+            let Self { file, .. } = Self::open(directory, &self.name, false)?;
+            if !file.is_same(&self.file) {
+                return Err(Closed::Gone);
+            }
+            self.file = file;
         }
-        // The number of the old descriptor is somebody else's by now, or nobody's.
-        let old = std::mem::replace(&mut self.file, file);
-        _ = std::os::fd::IntoRawFd::into_raw_fd(old);
         Ok(())
     }
 
-    /// Leaves out what is done with, if that is most of it by now.
+    /// Whether most of it may be of what is done with.
+    pub(crate) fn is_long(&self) -> bool {
+        self.length >= SHORT.max(self.shortest * 4)
+    }
+
+    /// Leaves out what is done with.
     pub(crate) fn shorten(&mut self, directory: &Directory) -> io::Result<()> {
-        if self.length < SHORT.max(self.shortest * 4) {
-            return Ok(());
-        }
         let bytes = read_file(&self.file)?;
         let reading = Reading::of(&bytes).map_err(|it| io::Error::other(format!("{it:?}")))?;
         let sync = reading.entries.values().any(|entry| entry.synced);
@@ -245,18 +249,15 @@ impl Log {
 
     /// Removes it, or at least all that it says: nothing of that must be done.
     pub(crate) fn abolish(self, directory: &Directory) {
-        // What was removed has no other name, and what is empty says nothing.
-        _ = self.file.set_len(0);
-        _ = self.remove(directory);
+        // What is empty says nothing, what was removed has no other name.
+        if self.file.is_open() {
+            _ = self.file.set_len(0);
+        }
+        _ = std::fs::remove_file(directory.path().join(&self.name));
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// For who must close it in a forked child: the number, and which file that is.
-    pub(crate) fn descriptor(&self) -> (i32, (u64, u64)) {
-        (std::os::fd::AsRawFd::as_raw_fd(&self.file), self.identity)
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, geteuid, getpid, pidfd_open, test_kill_process};
 
 use crate::bytes::{Reader, Writer};
+use crate::identity::clock;
 
 /// Who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,12 +107,13 @@ impl Owner {
         Here::now().is_some_and(|here| here.boot == self.place.boot)
     }
 
-    /// Waits until it has ended, all its threads. `ready` is called when its end can no longer be missed.
+    /// Waits until it has ended, all its threads, and tells when that was, by the usual clock, in nanoseconds since
+    /// 1970. `ready` is called when its end can no longer be missed.
     ///
     /// # Errors
     ///
     /// It cannot be known when it ends: its number means something else here.
-    pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<()> {
+    pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<i64> {
         let here = Here::now().ok_or(io::ErrorKind::NotFound)?;
         if here != self.place {
             return Err(io::Error::other("it is in another container, or of another boot"));
@@ -122,19 +124,16 @@ impl Owner {
         let is_gone = self.is_gone();
         ready();
         match process {
-            _ if is_gone => Ok(()),
-            Ok(process) => {
-                while has_ended_within(&process, None) != Some(true) {}
-                Ok(())
-            }
+            _ if is_gone => {}
+            Ok(process) => while has_ended_within(&process, None) != Some(true) {},
             // Older kernels, or not allowed.
             Err(_) => {
                 while !self.is_gone() {
                     thread::sleep(Duration::from_millis(100));
                 }
-                Ok(())
             }
         }
+        Ok(clock())
     }
 
     /// Whether there is no such process, of those whose numbers are known here.

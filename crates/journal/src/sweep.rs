@@ -10,7 +10,6 @@ use rustix::fs::{
 };
 
 use crate::directory::{Directory, ENDING, NEW};
-use crate::identity::birth_clock;
 use crate::log::{self, Closed, Log};
 use crate::others::Others;
 use crate::owner::{Life, Owner};
@@ -277,7 +276,7 @@ pub fn owner_of(directory: &Directory, name: &str) -> io::Result<Owner> {
     }
 }
 
-/// Waits until nobody has this journal, whose owner has just died, and does what it says. `tell` hears of
+/// Waits until nobody has this journal, whose owner died at that moment, and does what it says. `tell` hears of
 /// each entry. False: something is left.
 ///
 /// # Errors
@@ -286,9 +285,9 @@ pub fn owner_of(directory: &Directory, name: &str) -> io::Result<Owner> {
 pub fn replay(
     directory: &Directory,
     name: &str,
+    died: i64,
     tell: &mut dyn FnMut(&Entry, &Fate),
 ) -> io::Result<bool> {
-    let died = birth_clock();
     let mut log = loop {
         match Log::open(directory, name, true) {
             Ok(log) => break log,

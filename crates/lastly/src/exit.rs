@@ -29,7 +29,7 @@
 //!
 //! `abort`, `_exit`, a signal that is not [taken over](crate::signals), `kill -9`, and any panic in a
 //! program built with `panic = "abort"`. For such an end, call [`drain`] yourself where you can: in a
-//! panic hook, say.
+//! panic hook, say. What was [declared](crate::actions) is then done by others.
 //!
 //! A child that is forked while another thread is inside `exit` inherits the standard library's note
 //! that the process is ending: its own `exit` waits for ever. So it may where the program's own

@@ -27,6 +27,8 @@
 //! - A [`Cleaner`] runs callbacks on a thread of its own, so that who drops an object does not; in a
 //!   [pause](paused) they wait, while something is locked, say; and a [`Pressure`] has collections begin
 //!   when too much is held that the collector does not see, such as files.
+//! - [`actions`] are cleanups that survive `kill -9`: declared, written down, and done by somebody else when
+//!   this process cannot; and temporary directories and files that are cleaned up like that.
 //! - [`exit`] is the end of the program: newest first, over all threads, within a time if you like.
 //! - [`signals`] makes SIGTERM, Ctrl-C and SIGHUP such an end, if you ask for it.
 //! - [`report`] is where failures go that nobody is there to take: a panic, an `Err` (see
@@ -45,6 +47,8 @@
 //! - At exit what is left runs newest first, in the order of creation over all threads.
 //! - What was to run at exit and could not is reported, by name: registered too late, unfinished on
 //!   another thread, skipped when time ran out.
+//! - What is declared by [`actions`] is done in the place of the process when that was killed, and nothing is
+//!   touched but what was declared.
 //! - A callback that fails never stops another.
 //! - A callback may create, call, detach and peek at finalizers, kill objects, spawn and join
 //!   threads, panic, fork; and exit the program, but not in the drain (see [`exit`]).
@@ -53,7 +57,8 @@
 //! # Limitations
 //!
 //! - **Nothing runs** on `abort`, `_exit`, `kill -9`, power loss, a signal that is not taken over (see
-//!   [`signals`]), nor on a panic in a program built with `panic = "abort"`, or when memory runs out.
+//!   [`signals`]), nor on a panic in a program built with `panic = "abort"`, or when memory runs out. Then only
+//!   what was [declared](actions) is done, by others, later.
 //! - **A callback that owns its object** keeps it alive until the program ends. With `Gc` and `Rc` this
 //!   does not compile; with `Arc` it does, and no type can refuse it. Capture an
 //!   [`Arc`'s `Weak`](std::sync::Weak), or only the parts that the cleanup needs.

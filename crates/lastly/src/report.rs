@@ -2,7 +2,8 @@
 //!
 //! A panic or an `Err` of a callback at object death or at exit is reported once, through one hook;
 //! and so is a callback that did not run, or did not end, because the program did: registered too
-//! late, still running on another thread, skipped when [time](crate::exit::set_budget) ran out. A
+//! late, still running on another thread, skipped when [time](crate::exit::set_budget) ran out; and so
+//! is a [declared action](crate::actions) that is not safe from `kill -9`, as soon as that is known. A
 //! [`Report`] says what made it run, the type of the object, the function, where the finalizer was
 //! created, what went wrong, and how long it took. The default prints it to stderr:
 //!

@@ -1,13 +1,13 @@
 //! A temporary directory that is tied to an object, and goes with it however the program ends.
 //!
 //! `cargo run --bin workspace -- drop` (or `cycle`, `call`, `panic`, `exit`, `thread`), then press
-//! Enter; or with `signal`, then press Ctrl-C.
+//! Enter; or with `signal`, then press Ctrl-C; or with `kill`, then kill it by `kill -9`.
 
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lastly::{Finalizer, Gc, Trace, collect, finalize};
+use lastly::{Finalizer, Gc, Trace, actions, collect, finalize};
 
 /// A directory to work in. Clones share it; with the last one it goes.
 #[derive(Clone)]
@@ -24,11 +24,16 @@ struct Directory {
 }
 
 impl Workspace {
-    fn new() -> io::Result<Self> {
+    /// `survive`: the directory goes also when this process is killed.
+    fn new(survive: bool) -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("workspace-{}", std::process::id()));
         std::fs::create_dir(&path)?;
         let directory = Gc::new(Directory { path: path.clone(), needs: RefCell::default() });
-        let cleanup = finalize(&directory, std::fs::remove_dir_all, path).erase();
+        let cleanup = if survive {
+            finalize(&directory, actions::remove_tree, path).erase()
+        } else {
+            finalize(&directory, std::fs::remove_dir_all, path).erase()
+        };
         Ok(Self { directory, cleanup })
     }
 
@@ -48,14 +53,15 @@ impl Workspace {
 
 fn main() -> io::Result<()> {
     let ending = std::env::args().nth(1).unwrap_or_default();
-    if !["drop", "cycle", "call", "panic", "exit", "thread", "signal"].contains(&ending.as_str()) {
-        eprintln!("how shall it end? drop, cycle, call, panic, exit, thread or signal");
+    let endings = ["drop", "cycle", "call", "panic", "exit", "thread", "signal", "kill"];
+    if !endings.contains(&ending.as_str()) {
+        eprintln!("how shall it end? {}", endings.join(", "));
         std::process::exit(2);
     }
     if ending == "signal" {
         lastly::signals::install()?;
     }
-    let workspace = Workspace::new()?;
+    let workspace = Workspace::new(ending == "kill")?;
     std::fs::write(workspace.path().join("data"), "half a result")?;
     println!("{}", workspace.path().display());
     io::stdin().read_line(&mut String::new())?;

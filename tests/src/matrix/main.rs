@@ -1,6 +1,7 @@
 //! A program that ends as its first argument says, while it is in the state that its second one says.
-//! `tests/matrix.json` tells what it prints, how it dies and what it leaves behind.
+//! `tests/matrix.json` tells what it prints, how it dies and what it leaves behind. For its second table: `declared`.
 
+mod declared;
 mod endings;
 mod states;
 
@@ -15,7 +16,11 @@ use lastly::{Cleaner, Watched, finalize};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [ending, state] = &arguments[..] else { panic!("an ending and a state") };
+    let (ending, state) = match &arguments[..] {
+        [ending, state] => (ending, state),
+        [_, ending, which_process] => return declared::play(ending, which_process),
+        _ => panic!("an ending and a state"),
+    };
     let ending = Ending::named(ending);
     endings::begin(ending);
     HANDED_OVER.store(state == "backlog", SeqCst);

@@ -36,7 +36,7 @@ pub(super) fn end_at_once() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-fn kill_itself(signal: i32) -> ! {
+pub(super) fn kill_itself(signal: i32) -> ! {
     let process = i32::try_from(std::process::id()).expect("a process number");
     // SAFETY: sends this very process a signal.
     unsafe { libc::kill(process, signal) };

@@ -2,6 +2,7 @@
 
 mod cleaners;
 mod corners;
+mod declared;
 mod drain;
 mod forks;
 mod gc;
@@ -35,6 +36,7 @@ pub(crate) fn find(name: &str) -> Option<fn()> {
         memory::SCENES,
         others::SCENES,
         reports::SCENES,
+        declared::SCENES,
     ];
     let mut scenes = all.into_iter().flatten();
     scenes.find(|(known, _)| *known == name).map(|(_, scene)| *scene)

@@ -26,6 +26,19 @@ exit status, or the signal.
 - –: there is no such cell.
 ";
 
+const LEGEND_OF_DECLARED: &str = "\
+## How programs end that have declared something
+
+The same for declared actions: two directories with files in them, whose removal is declared by `finalize(&object, actions::remove_tree, path)`, in Python `finalize(obj, remove_tree, path)`. A cell says **who removes them**,
+and **how the process dies**, whose they are. Beside them is what nobody declared, and in each a link to it: it stays, in each of these cells.
+
+- *itself*: the process, as in the tables above. **guard**: its guard, when it is dead. *nobody*: they are its parent's, who lives; when that returns, it removes them.
+- Each cell is played with a guard; without one (`LASTLY_GUARD=0`); and with a guard that is killed together with the process. In the last two, what would be the guard's work stays until there is a sweep (`lastly sweep`), which does it.
+- The process: *the creator* has made the directories, and declared them. *a forked child* has not, but its parent; *of its own*: it has made and declared two of its own, too. When it has ended, and the guard or the sweep is done, its
+  parent's are there, and go when that returns. But of a group that is killed both die, and all of it is the guards'.
+- *children of `multiprocessing`*: three at once, by `fork`, `spawn` and `forkserver`, each with two of its own, and with a guard.
+";
+
 #[test]
 fn they_show_the_table() {
     let path = root().join("GUARANTEES.md");
@@ -43,23 +56,34 @@ fn they_show_the_table() {
 fn generate(table: &Table) -> String {
     let mut text = format!("\n\n{LEGEND}");
     for language in LANGUAGES {
-        text += &format!("\n### {language}\n\n{}", grid(table, language));
+        text += &format!("\n### {language}\n\n{}", grid(table, language, removed));
+    }
+    text = format!("{text}\n{LEGEND_OF_DECLARED}");
+    for language in LANGUAGES {
+        let declared = table.declared.as_ref().expect("there is a second table");
+        let grid = grid(declared, language, removed_as_declared);
+        text += &format!("\n### Declared, in {language}\n\n{grid}");
     }
     text + "\n"
 }
 
+/// Who removes what a cell is about.
+type Removed = fn(&Cell<'_>) -> String;
+
 /// Endings by states; below, what is to be known of some cells.
-fn grid(table: &Table, language: &str) -> String {
+fn grid(table: &Table, language: &str, removed: Removed) -> String {
     let states: Vec<_> = table.states(language).map(|(_, shown)| shown).collect();
     let mut lines = vec![
         row(&["ending", &states.join(" | ")]),
         "|---|".to_owned() + &"---|".repeat(states.len()),
     ];
     let mut notes = Vec::new();
-    for (endings, marks) in rows(table, language, &mut notes) {
+    for (endings, marks) in rows(table, language, removed, &mut notes) {
         lines.push(row(&[&endings.join(", "), &marks.join(" | ")]));
     }
-    lines.push(String::new());
+    if !notes.is_empty() {
+        lines.push(String::new());
+    }
     let numbered = notes.iter().enumerate();
     lines.extend(numbered.map(|(index, note)| format!("{} {note}  ", raised(index + 1))));
     lines.join("\n") + "\n"
@@ -69,13 +93,14 @@ fn grid(table: &Table, language: &str) -> String {
 fn rows<'a>(
     table: &'a Table,
     language: &str,
+    removed: Removed,
     notes: &mut Vec<&'a str>,
 ) -> Vec<(Vec<&'a str>, Vec<String>)> {
     let cells = table.cells(language);
     let mut rows: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
     for (ending, shown) in table.endings(language) {
         let of_ending = cells.iter().filter(|cell| cell.ending == ending);
-        let marks: Vec<_> = of_ending.map(|cell| mark(cell, notes)).collect();
+        let marks: Vec<_> = of_ending.map(|cell| mark(cell, removed, notes)).collect();
         match rows.last_mut() {
             Some((endings, of_last)) if *of_last == marks => endings.push(shown),
             _ => rows.push((vec![shown], marks)),
@@ -89,7 +114,7 @@ fn row(cells: &[&str]) -> String {
 }
 
 /// What became of the directories and of the process; and the number of the note.
-fn mark<'a>(cell: &Cell<'a>, notes: &mut Vec<&'a str>) -> String {
+fn mark<'a>(cell: &Cell<'a>, removed: Removed, notes: &mut Vec<&'a str>) -> String {
     let row = cell.row;
     let text = match row.none {
         Some(_) => "–".to_owned(),
@@ -124,6 +149,29 @@ fn removed(cell: &Cell<'_>) -> String {
         1 => format!("{} in part", by[0]),
         _ => by[0].to_owned(),
     }
+}
+
+fn removed_as_declared(cell: &Cell<'_>) -> String {
+    let is_of_child = |name: &&String| name.starts_with("child's ");
+    let (of_child, others): (Vec<_>, Vec<_>) = cell.row.left.iter().partition(is_of_child);
+    let is_child = cell.state != "creator";
+    if is_child {
+        assert_eq!(others, ["newer", "older"], "the parent's are left to the parent");
+    }
+    let is_left = cell.row.after.len();
+    assert_eq!(is_left, if is_child && cell.ending != "killpg" { 2 } else { 0 }, "or its guard");
+    let left = match cell.state {
+        "creator" => others,
+        "child" if is_left > 0 => return "nobody".to_owned(),
+        "child" => others,
+        _ => of_child,
+    };
+    match left.len() {
+        0 => "itself",
+        1 => "itself in part, then **guard**",
+        _ => "**guard**",
+    }
+    .to_owned()
 }
 
 fn status<'a>(cell: &Cell<'a>) -> &'a str {

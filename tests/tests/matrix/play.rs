@@ -13,13 +13,15 @@ use wait_timeout::ChildExt;
 use crate::table::Cell;
 
 /// No cell takes long; a hang must not take the suite's time.
-const WATCHDOG: Duration = Duration::from_secs(30);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 
-const SIGNALS: [(i32, &str); 4] = [
+const SIGNALS: [(i32, &str); 6] = [
     (libc::SIGTERM, "SIGTERM"),
     (libc::SIGINT, "SIGINT"),
     (libc::SIGHUP, "SIGHUP"),
     (libc::SIGABRT, "SIGABRT"),
+    (libc::SIGKILL, "SIGKILL"),
+    (libc::SIGSEGV, "SIGSEGV"),
 ];
 
 /// How a program ended: in the words of the table.
@@ -32,7 +34,7 @@ pub(crate) struct Ended {
 }
 
 pub(crate) fn play(cell: &Cell<'_>) -> Ended {
-    let directory = empty_directory(cell);
+    let directory = empty_directory(&format!("{}, {}", cell.ending, cell.state));
     let mut child = Command::new(env!("CARGO_BIN_EXE_matrix"))
         .args([cell.ending, cell.state])
         .current_dir(&directory)
@@ -66,8 +68,7 @@ pub(crate) fn play(cell: &Cell<'_>) -> Ended {
     }
 }
 
-fn empty_directory(cell: &Cell<'_>) -> PathBuf {
-    let name = format!("{}, {}", cell.ending, cell.state);
+pub(crate) fn empty_directory(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix").join(name);
     if directory.exists() {
         fs::remove_dir_all(&directory).expect("what was left the last time");
@@ -95,17 +96,17 @@ fn listen(stdout: ChildStdout, first: Option<i32>) -> Vec<String> {
     said
 }
 
-fn send(process: i32, signal: i32) {
-    // SAFETY: sends a signal to a process that we started, and that waits for it.
+pub(crate) fn send(process: i32, signal: i32) {
+    // SAFETY: sends a signal to a process of ours, or a group, that waits for it.
     let sent = unsafe { libc::kill(process, signal) };
     assert_eq!(sent, 0, "the process is there");
 }
 
-fn number(signal: &str) -> Option<i32> {
+pub(crate) fn number(signal: &str) -> Option<i32> {
     SIGNALS.iter().find(|(_, name)| *name == signal).map(|(number, _)| *number)
 }
 
-fn in_words(status: ExitStatus) -> String {
+pub(crate) fn in_words(status: ExitStatus) -> String {
     let Some(signal) = status.signal() else {
         return status.code().expect("no signal, so a status").to_string();
     };
@@ -113,7 +114,7 @@ fn in_words(status: ExitStatus) -> String {
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }
 
-fn files(directory: &Path) -> Vec<String> {
+pub(crate) fn files(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("it is there");
     let names = entries.map(|entry| entry.expect("readable").file_name());
     let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();

@@ -18,6 +18,8 @@ pub(crate) struct Table {
     endings: Vec<Named>,
     states: Vec<Named>,
     rows: Vec<Row>,
+    /// The second table, of the same shape.
+    pub(crate) declared: Option<Box<Self>>,
 }
 
 /// Its name here and for the programs, and what readers see in each language that has it.
@@ -36,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) left: Vec<String>,
+    #[serde(default)]
+    pub(crate) after: Vec<String>,
     #[serde(default)]
     pub(crate) stderr: Vec<String>,
     pub(crate) none: Option<String>,
@@ -56,14 +60,19 @@ impl Table {
     pub(crate) fn read() -> Self {
         let text = std::fs::read_to_string(root().join("tests/matrix.json")).expect("it is there");
         let table: Self = serde_json::from_str(&text).expect("it is written as it says itself");
+        table.check();
+        table.declared.as_ref().expect("there is a second table").check();
+        table
+    }
+
+    fn check(&self) {
         let known = |named: &[Named], name: &String| named.iter().any(|it| it.0 == *name);
-        for row in &table.rows {
+        for row in &self.rows {
             assert!(row.none.is_some() == row.status.is_empty(), "a status, or why there is none");
-            assert!(row.ending.iter().all(|it| known(&table.endings, it)), "{:?}", row.ending);
-            assert!(row.state.iter().all(|it| known(&table.states, it)), "{:?}", row.state);
+            assert!(row.ending.iter().all(|it| known(&self.endings, it)), "{:?}", row.ending);
+            assert!(row.state.iter().all(|it| known(&self.states, it)), "{:?}", row.state);
             assert!(row.language.iter().all(|it| LANGUAGES.contains(&it.as_str())));
         }
-        table
     }
 
     pub(crate) fn endings(&self, language: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -115,6 +124,7 @@ impl Cell<'_> {
     pub(crate) fn signal(&self) -> &str {
         match self.ending {
             "second signal" => "SIGTERM",
+            "killpg" => "SIGKILL",
             other => other.split(' ').next().expect("there is one"),
         }
     }

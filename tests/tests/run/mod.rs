@@ -61,7 +61,7 @@ pub(crate) fn run_in(environment: &[(&str, &str)], scene: &str) -> Child {
     run_command(Command::new(program).arg(scene).envs(environment.iter().copied()))
 }
 
-fn run_command(command: &mut Command) -> Child {
+pub(crate) fn run_command(command: &mut Command) -> Child {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

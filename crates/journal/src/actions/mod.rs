@@ -1,4 +1,4 @@
-//! What can be declared: one file for each kind of action, and a line in [`kinds`](KINDS).
+//! What can be declared: one file for each kind of action, and a line in `KINDS`.
 //!
 //! An action is data: what it is about, and enough to know that again. It is *declared* by its owner,
 //! written down, and *performed* by whoever comes first: the owner, at one of the first two deaths; the

@@ -95,7 +95,7 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
     let Manner { sync, unguessable } = manner;
     let declared = birth_clock();
     let entry = Entry { id, action, declared, synced: sync, unguessable, attempts: 0, stuck: None };
-    let mut declared = Declared { entry, is_written: false };
+    let mut declared = Declared { entry, is_wanted: true, is_written: false };
     own.write_down(&mut declared);
     own.map().insert(key, declared);
     let told = own.trouble.tell();
@@ -131,7 +131,7 @@ pub fn refuse(key: usize, failure: &Failure) {
         attempts: 0,
         stuck: None,
     };
-    own.map().insert(key, Declared { entry, is_written: false });
+    own.map().insert(key, Declared { entry, is_wanted: false, is_written: false });
 }
 
 /// What was declared before it was made is there by now: has it known which one it is.
@@ -175,6 +175,7 @@ pub fn set_at_exit(key: usize, on: bool) {
     }
     let Some(mut declared) = own.map().remove(&key) else { return };
     if on && !declared.is_written && declared.entry.id != 0 {
+        declared.is_wanted = true;
         own.begin();
         own.write_down(&mut declared);
     } else if !on {

@@ -52,6 +52,8 @@ struct Journal {
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) entry: Entry,
+    /// Whether it is to stand in the journal.
+    pub(super) is_wanted: bool,
     /// Whether it stands in the journal.
     pub(super) is_written: bool,
 }
@@ -94,9 +96,16 @@ impl Own {
         if !self.handles_forks {
             self.handles_forks = fork::install().is_ok();
         }
+        if self.journal.as_ref().is_some_and(|journal| journal.log.is_removed()) {
+            // Somebody has cleaned up: what was written down is to be written down again.
+            drop(self.lose_journal());
+        }
         if self.journal.is_none() && self.trouble.no_journal.is_none() {
             match Journal::begin() {
-                Ok(journal) => self.journal = Some(journal),
+                Ok(journal) => {
+                    self.journal = Some(journal);
+                    self.write_down_again();
+                }
                 Err(failure) => self.trouble.no_journal = Some(failure.to_string()),
             }
         }
@@ -108,10 +117,7 @@ impl Own {
         if self.trouble.no_guard.is_some() || journal.guard.as_ref().is_some_and(Guard::is_alive) {
             return false;
         }
-        if let Some(dead) = journal.guard.take() {
-            fork::close(dead.descriptor());
-            mem::forget(dead);
-        }
+        drop(journal.guard.take());
         let started = guard::find(self.program.as_deref()).and_then(|program| {
             let Journal { directory, log, .. } = &*journal;
             Guard::start(&program, directory, log.name())
@@ -134,7 +140,7 @@ impl Own {
 
     /// Writes an action down, if that is possible.
     pub(super) fn write_down(&mut self, declared: &mut Declared) {
-        let Declared { entry, is_written } = declared;
+        let Declared { entry, is_written, .. } = declared;
         match self.write(&[Record::Declared(entry)], entry.synced) {
             Ok(()) => {
                 *is_written = true;
@@ -151,42 +157,49 @@ impl Own {
         }
     }
 
+    /// What stood in a journal that had to go.
+    fn write_down_again(&mut self) {
+        let mut declared = self.declared.take();
+        for declared in declared.iter_mut().flat_map(HashMap::values_mut) {
+            if declared.is_wanted {
+                self.write_down(declared);
+            }
+        }
+        self.declared = declared;
+    }
+
     /// Writes down that it is done. If that does not work, somebody will find that there is nothing to do.
     pub(super) fn note_done(&mut self, declared: &Declared) {
         if declared.is_written && self.pid == pid() {
             self.open = self.open.saturating_sub(1);
             _ = self.write(&[Record::Done(declared.entry.id)], false);
-            self.shorten();
+            self.journal.iter_mut().for_each(Journal::shorten);
         }
     }
 
     /// Writes down that it is given up. What cannot be written, as the disk is full, must not be done all the
-    /// same: then the journal goes, with all that it says. To be called by the process that declared it.
+    /// same: then the journal goes, with all that it says, and the next declaration begins another. To be called
+    /// by the process that declared it.
     pub(super) fn give_up(&mut self, declared: &mut Declared) {
         debug_assert_eq!(self.pid, pid(), "whose it is");
+        declared.is_wanted = false;
         if !mem::take(&mut declared.is_written) {
             return;
         }
         self.open = self.open.saturating_sub(1);
         let Entry { id, synced, .. } = declared.entry;
-        if let Err(error) = self.write(&[Record::Cancelled(id)], synced) {
-            if let Some(Journal { directory, log, .. }) = self.journal.take() {
-                log.abolish(&directory);
-            }
-            self.open = 0;
-            self.map().values_mut().for_each(|declared| declared.is_written = false);
-            self.trouble.no_journal = Some(format!("cannot write the journal: {error}"));
-            self.trouble.is_told = false;
-            return;
+        if self.write(&[Record::Cancelled(id)], synced).is_ok() {
+            self.journal.iter_mut().for_each(Journal::shorten);
+        } else if let Some(Journal { directory, log, .. }) = self.lose_journal() {
+            log.abolish(&directory);
         }
-        self.shorten();
     }
 
-    fn shorten(&mut self) {
-        if let Some(Journal { directory, log, .. }) = &mut self.journal {
-            // If that does not work, it stays long.
-            _ = log.shorten(directory);
-        }
+    /// What stands in the journal stands nowhere any more.
+    fn lose_journal(&mut self) -> Option<Journal> {
+        self.open = 0;
+        self.map().values_mut().for_each(|declared| declared.is_written = false);
+        self.journal.take()
     }
 
     pub(super) fn set_program(&mut self, program: Option<PathBuf>) {
@@ -204,21 +217,16 @@ impl Own {
         if self.open > 0 {
             return;
         }
-        if let Some(Journal { directory, log, .. }) = self.journal.take() {
-            _ = log.remove(&directory);
+        if let Some(journal) = self.journal.take() {
+            journal.remove();
         }
     }
 
     /// Nothing of this is this process's.
     pub(crate) fn forget(&mut self) {
-        if let Some(Journal { directory, log, guard, .. }) = self.journal.take() {
-            fork::close(log.descriptor());
-            guard.iter().for_each(|guard| fork::close(guard.descriptor()));
-            // Whoever has their numbers by now has them.
-            mem::forget((directory, log, guard));
-        }
-        // Not dropped: another thread of the parent may have been about to change it.
-        mem::forget(self.declared.take());
+        // What is closed here is this process's copies of the descriptors.
+        drop(self.journal.take());
+        drop(self.declared.take());
         self.open = 0;
         self.trouble = Trouble::default();
         self.pid = pid();
@@ -239,13 +247,33 @@ impl Journal {
 
     fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
         if !self.log.is_open() {
-            match self.log.open_again(&self.directory) {
-                Ok(()) => {}
-                Err(Closed::Failed(error)) => return Err(error),
-                Err(closed) => return Err(io::Error::other(format!("it is gone: {closed:?}"))),
-            }
+            self.keep_open()?;
         }
         self.log.add(records, sync)
+    }
+
+    /// Leaves out what is done with, if that is most of it by now.
+    fn shorten(&mut self) {
+        if self.log.is_long() {
+            // If that does not work, it stays long.
+            _ = self.keep_open().and_then(|()| self.log.shorten(&self.directory));
+        }
+    }
+
+    fn remove(mut self) {
+        // Otherwise the guard does it, or a sweep.
+        _ = self.keep_open().and_then(|()| self.log.remove(&self.directory));
+    }
+
+    /// Sees that the descriptors are its own: some programs close all they find.
+    fn keep_open(&mut self) -> io::Result<()> {
+        self.directory.keep_open()?;
+        self.log.keep_open(&self.directory).map_err(|closed| match closed {
+            Closed::Failed(error) => error,
+            Closed::Gone => io::Error::other("somebody has removed it"),
+            Closed::Locked => io::Error::other("somebody else has it open"),
+            Closed::Untrusted(why) => io::Error::other(why),
+        })
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Expected {
     pub same_boot: bool,
     /// When it was born at the earliest, by [`birth_clock`](crate::birth_clock).
     pub not_before: Option<i64>,
-    /// When it was born at the latest, by the same clock.
+    /// When it was born at the latest, by the usual clock (`CLOCK_REALTIME`), which births are never ahead of. They
+    /// may be ahead of the other one.
     pub not_after: Option<i64>,
 }
 
@@ -210,7 +211,6 @@ fn at(place: &Place, name: &OsStr, expected: &Expected, target: Target) -> Resul
     if !expected.is(&seen.identity) {
         return Ok(At::Another);
     }
-    check_found(place, &seen, target)?;
     let held = match open::hold(place.directory(), name) {
         Ok(held) => held,
         Err(Errno::NOENT) => return Ok(At::Missing),

@@ -240,6 +240,10 @@ impl<'a> Walk<'a> {
             Ok(now) => {
                 self.removed += u64::from(now);
                 self.stack.pop();
+                if depth == 1 {
+                    // Whatever went wrong before, nothing is left.
+                    self.left = 0;
+                }
             }
             Err(Errno::NOTEMPTY | Errno::EXIST) => self.leave_or_repeat(),
             Err(error) => {

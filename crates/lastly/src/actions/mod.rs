@@ -112,6 +112,7 @@ pub use directory::TemporaryDirectory;
 pub use file::NamedTemporaryFile;
 pub use temporary::TemporaryBuilder;
 
+use crate::exit;
 use crate::finalizer::Finalizer;
 use crate::tied::Tied;
 
@@ -276,6 +277,8 @@ pub fn confirm<O, A, F>(finalizer: &Finalizer<O, A, F>) -> io::Result<bool> {
 /// there yet.
 #[must_use]
 pub fn protection() -> Protection {
+    // At the end a journal in which nothing is goes.
+    exit::install();
     own::protection()
 }
 

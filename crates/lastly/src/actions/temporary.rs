@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 8;
 
 /// The settings of something temporary that is to be made: a [`TemporaryDirectory`](super::TemporaryDirectory) or a
 /// [`NamedTemporaryFile`](super::NamedTemporaryFile).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "to make it, `build` it"]
 pub struct TemporaryBuilder<T> {
     pub(super) settings: Settings,
@@ -35,6 +35,13 @@ pub(super) struct Settings {
     suffix: OsString,
     inside: Option<PathBuf>,
     pub(super) synced: bool,
+}
+
+// Not derived: whatever is to be made can have the same settings again.
+impl<T> Clone for TemporaryBuilder<T> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), of: PhantomData }
+    }
 }
 
 impl<T> TemporaryBuilder<T> {

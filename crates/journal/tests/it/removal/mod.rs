@@ -18,6 +18,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::SystemTime;
 
 use lastly_journal::remove::{Expected, Failure, Outcome, file, tree};
 use lastly_journal::{Identity, Place, birth_clock};
@@ -151,12 +152,14 @@ fn remove_file(path: &Path) -> Result<Outcome, Failure> {
     file(&place, &expected(&place), OsStr::new(TRASH))
 }
 
-/// Waits until what is made from now on is younger than what was made before.
-fn next_birth() {
-    let now = birth_clock();
-    while birth_clock() == now {
+/// Waits until what is made from now on is younger than what was made before; a moment between the two.
+fn next_birth() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now = since.as_nanos() as i64;
+    while birth_clock() <= now {
         std::thread::yield_now();
     }
+    now
 }
 
 fn link(to: &Path, at: &Path) {

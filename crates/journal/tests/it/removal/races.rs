@@ -4,7 +4,7 @@ use super::*;
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, openat, renameat_with};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// In each round a tree is removed while it, and the directories in it, are exchanged. A foreign directory, and
@@ -63,12 +63,12 @@ impl Round {
 /// Round after round until `enough`; how many of them removed the tree, and how often it was seen replaced.
 fn race(scratch: &Scratch, enough: impl Fn(u64) -> bool) -> (u64, u64) {
     let (mut removed, mut replaced, mut number) = (0, 0, 0);
-    let current: Mutex<Option<Arc<Round>>> = Mutex::new(None);
+    let current: Turns<Option<Arc<Round>>> = Turns::default();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for times in 0.. {
-                if let Some(round) = &*current.lock().unwrap() {
+                if let Some(round) = &*current.lock() {
                     round.exchange(times);
                 }
                 if stop.load(Relaxed) {
@@ -85,7 +85,7 @@ fn race(scratch: &Scratch, enough: impl Fn(u64) -> bool) -> (u64, u64) {
                 |name| place(&next.directory.join(name)).look().unwrap().unwrap().identity;
             let (old, foreign) = (identity("tree"), identity("foreign"));
             let place = place(&next.directory.join("tree"));
-            *current.lock().unwrap() = Some(next.clone());
+            *current.take() = Some(next.clone());
             for _ in 0..20 {
                 match tree(&place, &only(old), OsStr::new(TRASH)) {
                     Ok(Outcome::Removed { .. }) => removed += 1,
@@ -99,13 +99,36 @@ fn race(scratch: &Scratch, enough: impl Fn(u64) -> bool) -> (u64, u64) {
                 }
                 break;
             }
-            *current.lock().unwrap() = None;
+            *current.take() = None;
             next.assert_untouched(scratch, foreign);
             fs::remove_dir_all(&next.directory).unwrap();
         }
     });
     scratch.assert_untouched();
     (removed, replaced)
+}
+
+/// A lock that the racer gives away when it is wanted: by itself it would take it again before anybody else can.
+#[derive(Default)]
+struct Turns<T> {
+    lock: Mutex<T>,
+    wanted: AtomicBool,
+}
+
+impl<T> Turns<T> {
+    fn lock(&self) -> MutexGuard<'_, T> {
+        while self.wanted.load(Relaxed) {
+            std::thread::yield_now();
+        }
+        self.lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn take(&self) -> MutexGuard<'_, T> {
+        self.wanted.store(true, Relaxed);
+        let taken = self.lock.lock().unwrap();
+        self.wanted.store(false, Relaxed);
+        taken
+    }
 }
 
 /// Stops the racer also when the test fails.
@@ -119,12 +142,57 @@ impl Drop for Stops<'_> {
 
 #[test]
 fn nothing_else_is_removed_in_a_race() {
-    let (removed, replaced) = race(&Scratch::in_memory(), |round| round == 2000);
+    let (removed, replaced) = race(&Scratch::in_memory(), |round| round == 1000);
     println!("{removed} removed, {replaced} times replaced");
     assert!(
         removed > 0 && replaced > 0,
         "{removed} removed, {replaced} times replaced: that was no race"
     );
+}
+
+/// A file is removed while another is exchanged for it: only one of the two may go.
+#[test]
+fn no_other_file_is_removed_in_a_race() {
+    let scratch = Scratch::in_memory();
+    let (path, other) = (scratch.work("file"), scratch.work("other"));
+    fs::write(&other, "other").unwrap();
+    let foreign = place(&other).look().unwrap().unwrap().identity;
+    let (stop, turn) = (AtomicBool::new(false), Turns::<()>::default());
+    let (mut removed, mut replaced) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                let _turn = turn.lock();
+                for _ in 0..20 {
+                    let _ = renameat_with(CWD, &path, CWD, &other, RenameFlags::EXCHANGE);
+                }
+            }
+        });
+        let _stops = Stops(&stop);
+        for _ in 0..400 {
+            let held = turn.take();
+            fs::write(&path, "x").unwrap();
+            let place = place(&path);
+            let old = expected(&place);
+            drop(held);
+            loop {
+                match file(&place, &old, OsStr::new(TRASH)) {
+                    Ok(Outcome::Removed { .. }) => break removed += 1,
+                    Ok(Outcome::Replaced | Outcome::Missing) => replaced += 1,
+                    Err(failure) => panic!("{failure}"),
+                }
+            }
+            let _held = turn.take();
+            let left = names(&scratch.path.join("work"));
+            assert_eq!(left.len(), 1, "{left:?}");
+            let left = scratch.work(&left[0]);
+            assert_eq!(self::place(&left).look().unwrap().unwrap().identity, foreign);
+            assert!(!left.ends_with(TRASH), "it was moved, and not moved back");
+            fs::rename(left, &other).unwrap();
+        }
+    });
+    println!("{removed} removed, {replaced} times replaced");
+    assert!(replaced > 0, "that was no race");
 }
 
 #[test]

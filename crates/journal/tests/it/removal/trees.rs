@@ -98,8 +98,7 @@ fn what_was_declared_before_it_was_made_is_known_by_its_birth() {
     let scratch = Scratch::new();
     let path = scratch.tree("tree");
     let place = place(&path);
-    next_birth();
-    let declared = birth_clock();
+    let declared = next_birth();
     let since = Expected { not_before: Some(declared), ..ANY };
     let until = Expected { not_after: Some(declared), ..ANY };
     assert_eq!(tree(&place, &since, OsStr::new(TRASH)).unwrap(), Outcome::Replaced);

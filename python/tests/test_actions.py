@@ -1,0 +1,309 @@
+"""Declared actions at the first two deaths, and called; what cannot be declared; what protects."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lastly
+from declared import play
+from fresh import run
+from lastly import actions, finalize, kill_process, remove_file, remove_tree, unlink_shared_memory
+
+
+class Thing:
+    pass
+
+
+def tree(path: Path) -> Path:
+    (path / "inner").mkdir(parents=True)
+    (path / "inner" / "file").write_text("x")
+    return path
+
+
+def file(path: Path) -> Path:
+    path.write_text("x")
+    return path
+
+
+def shared_memory() -> tuple[str, Path]:
+    name = f"lastly-{os.urandom(8).hex()}"
+    return name, file(Path("/dev/shm", name))
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+
+
+# The first two deaths, and calls
+
+
+def test_the_object_dies(tmp_path: Path) -> None:
+    thing, path = Thing(), tree(tmp_path / "a")
+    finalizer = finalize(thing, remove_tree, path)
+    assert finalizer.alive and path.exists()
+    del thing
+    assert not finalizer.alive and not path.exists()
+
+
+def test_it_is_called(tmp_path: Path) -> None:
+    thing, path = Thing(), file(tmp_path / "a")
+    finalizer = finalize(thing, remove_file, os.fsencode(path), sync=True)
+    assert finalizer() is None
+    assert not finalizer.alive and not path.exists()
+    file(path)
+    assert finalizer() is None and path.exists()
+
+
+def test_shared_memory_and_processes(tmp_path: Path) -> None:
+    thing, process, (name, path) = Thing(), sleeper(), shared_memory()
+    finalize(thing, kill_process, process.pid)
+    finalize(thing, unlink_shared_memory, f"/{name}")
+    del thing
+    assert process.wait() == -9 and not path.exists()
+
+
+def test_cleaners_and_pressures(tmp_path: Path) -> None:
+    cleaner, pressure = lastly.Cleaner(), lastly.Pressure(10)
+    thing, paths = Thing(), [tree(tmp_path / name) for name in "ab"]
+    cleaner.finalize(thing, remove_tree, paths[0])
+    pressure.finalize(thing, remove_tree, paths[1])
+    del thing
+    cleaner.close()
+    assert not list(tmp_path.iterdir()) and pressure.held == 0
+
+
+def test_detach_and_peek_give_what_was_given(tmp_path: Path) -> None:
+    thing, path = Thing(), tree(tmp_path / "a")
+    finalizer = finalize(thing, remove_tree, path=path, ignore_errors=True)
+    expected = (thing, remove_tree, (), {"path": path, "ignore_errors": True})
+    assert finalizer.peek() == expected
+    assert finalizer.detach() == expected
+    del thing, expected
+    assert path.exists()
+
+
+def test_after_a_peek_it_does_the_same(tmp_path: Path) -> None:
+    thing, path, other = Thing(), tree(tmp_path / "a"), tree(tmp_path / "b")
+    finalizer = finalize(thing, remove_tree, path=path)
+    peeked = finalizer.peek()
+    assert peeked is not None
+    # What was declared is what is done.
+    peeked[3]["path"] = other
+    finalizer()
+    assert not path.exists() and other.exists()
+
+
+def test_what_has_taken_the_place_stays(tmp_path: Path) -> None:
+    thing, path = Thing(), tree(tmp_path / "a")
+    finalizer = finalize(thing, remove_tree, path)
+    path.rename(tmp_path / "b")
+    tree(path)
+    finalizer()
+    assert path.exists() and (tmp_path / "b").exists()
+
+
+def test_the_end_of_the_program(tmp_path: Path) -> None:
+    program = """
+        finalize(remove_tree, tree("a"))
+        finalize(lambda: say(there()))
+        finalize(remove_file, file("b"))
+        import atexit
+        # Runs after the drain.
+        atexit._clear()
+        atexit.register(lambda: say(there()))
+        atexit.register(lastly.finalize._exitfunc)
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, ended.complaints, left) == (["['a']", "[]"], "", [])
+
+
+# Direct calls
+
+
+def test_called_directly_they_act_at_once(tmp_path: Path) -> None:
+    for path in (tree(tmp_path / "a"), str(tree(tmp_path / "b")), bytes(tree(tmp_path / "c"))):
+        remove_tree(path)
+        remove_tree(path)
+    remove_file(file(tmp_path / "a"))
+    remove_file(tmp_path / "none" / "either")
+    (name, path), process = shared_memory(), sleeper()
+    unlink_shared_memory(name)
+    unlink_shared_memory(name)
+    kill_process(process.pid)
+    assert process.wait() == -9
+    assert not path.exists() and not list(tmp_path.iterdir())
+
+
+def test_what_fails_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="it is a directory"):
+        remove_file(tmp_path)
+    with pytest.raises(ValueError, match="not a directory"):
+        remove_tree(file(tmp_path / "a"))
+    with pytest.raises(ValueError, match="cannot be removed"):
+        remove_tree(Path.home())
+    with pytest.raises(ValueError, match="a slash at its beginning only"):
+        unlink_shared_memory("../etc/passwd")
+    with pytest.raises(ValueError, match="null byte"):
+        remove_tree("a\0b", ignore_errors=True)
+    with pytest.raises(ValueError, match="above 1"):
+        kill_process(-1)
+    with pytest.raises(NotADirectoryError):
+        remove_tree(tmp_path / "a" / "b")
+    remove_tree(tmp_path / "a" / "b", ignore_errors=True)
+
+
+# What cannot be declared
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "keywords", "error"),
+    [
+        (remove_tree, (), {}, TypeError),
+        (remove_tree, (1,), {}, TypeError),
+        (remove_tree, ("a", "b"), {}, TypeError),
+        (remove_tree, ("a",), {"recursive": True}, TypeError),
+        (remove_tree, ("a",), {"sync": "yes"}, TypeError),
+        (remove_tree, ("/",), {"ignore_errors": True}, ValueError),
+        (remove_tree, ("/nowhere/at/all",), {"ignore_errors": True}, FileNotFoundError),
+        (remove_file, ("/etc",), {}, ValueError),
+        (kill_process, (os.getpid(),), {}, ValueError),
+        (kill_process, (2**40,), {}, OverflowError),
+        (kill_process, (2**22 + 1,), {}, ProcessLookupError),
+        (unlink_shared_memory, (b"name",), {}, TypeError),
+    ],
+)
+def test_what_cannot_be_declared_is_not_registered(
+    function: Any, arguments: Any, keywords: Any, error: type[Exception], tmp_path: Path
+) -> None:
+    thing, before = Thing(), list(finalize._registry)
+    with pytest.raises(error):
+        finalize(thing, function, *arguments, **keywords)
+    assert list(finalize._registry) == before
+    # Nor is the next that is called taken for a declaration.
+    remove_file(file(tmp_path / "a"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_if_it_cannot_be_declared_what_was_before_stays(tmp_path: Path) -> None:
+    thing, path = Thing(), tree(tmp_path / "a")
+    finalizer = finalize(thing, remove_tree, path)
+    with pytest.raises(ValueError):
+        finalizer.__init__(thing, remove_tree, "/")  # type: ignore[misc]
+    assert finalizer.alive
+    finalizer()
+    assert not path.exists()
+
+
+def test_a_path_that_runs_code_is_asked_once(tmp_path: Path) -> None:
+    """What that code removes is another matter."""
+    other, path = tree(tmp_path / "b"), tree(tmp_path / "a")
+    asked = []
+
+    class Named:
+        def __fspath__(self) -> str:
+            asked.append(self)
+            remove_tree(other)
+            return str(path)
+
+    thing = Thing()
+    finalizer = finalize(thing, remove_tree, Named())
+    assert not other.exists() and path.exists()
+    tree(other)
+    finalizer()
+    assert other.exists() and not path.exists() and len(asked) == 1
+
+
+def test_wrapped_it_is_an_ordinary_callback(tmp_path: Path) -> None:
+    thing = Thing()
+    # Nothing is looked at before it runs.
+    finalizer = finalize(thing, partial(remove_tree, "/"))
+    assert not actions.confirm(finalizer)
+    with pytest.raises(ValueError):
+        finalizer()
+
+
+# What is about to be made
+
+
+def test_what_is_made_later_can_be_confirmed(tmp_path: Path) -> None:
+    thing, path = Thing(), tmp_path / "a"
+    finalizer = finalize(thing, remove_tree, path)
+    assert not actions.confirm(finalizer)
+    tree(path)
+    assert actions.confirm(finalizer) and actions.confirm(finalizer)
+    finalizer()
+    assert not path.exists() and not actions.confirm(finalizer)
+
+
+def test_only_finalizers_can_be_confirmed() -> None:
+    with pytest.raises(TypeError, match="a finalizer is needed, not Thing"):
+        actions.confirm(Thing())
+
+
+# What protects
+
+
+def test_without_a_guard_it_is_told_once(tmp_path: Path) -> None:
+    program = """
+        finalize(remove_tree, tree("a"))
+        finalize(remove_tree, tree("b"))
+        say(actions.protection())
+    """
+    ended, left = play(tmp_path, program, LASTLY_GUARD="0")
+    assert ended.said == ["sweep: LASTLY_GUARD says that there is to be none"]
+    assert ended.complaints.count("RuntimeWarning") == 1
+    assert "declared actions of this process wait for the next sweep" in ended.complaints
+    assert left == []
+
+
+def test_without_a_journal_it_is_told_and_runs_all_the_same(tmp_path: Path) -> None:
+    program = """
+        finalize(remove_tree, tree("a"))
+        say(actions.protection())
+    """
+    ended, left = play(tmp_path, program, LASTLY_JOURNALS="/proc/none")
+    assert ended.said[0].startswith("nothing: ") and ended.complaints.count("RuntimeWarning") == 1
+    assert left == []
+
+
+def test_where_warnings_are_errors_it_is_raised(tmp_path: Path) -> None:
+    program = """
+        import warnings
+        warnings.simplefilter("error")
+        try:
+            finalize(remove_tree, tree("a"))
+        except RuntimeWarning as warning:
+            say("there is no guard" in str(warning), len(lastly.finalize._registry))
+    """
+    ended, left = play(tmp_path, program, LASTLY_GUARD="0")
+    assert (ended.said, ended.complaints, left) == (["True 0"], "", ["a"])
+
+
+def test_a_program_that_declares_nothing_has_neither_guard_nor_journal(tmp_path: Path) -> None:
+    program = """
+        import sys, lastly
+        print(sorted(set(sys.modules) & {"lastly.actions", "lastly._temporary", "tempfile"}))
+        print(lastly.finalize(lastly, print, "over").atexit)
+    """
+    script = tmp_path / "script.py"
+    script.write_text("\n".join(line.strip() for line in program.splitlines()))
+    journals = tmp_path / "journals"
+    ended = run(str(script), LASTLY_JOURNALS=str(journals))
+    assert ended == (["[]", "True", "over"], "", 0, [])
+    assert not journals.exists()
+
+
+@pytest.mark.parametrize("name", ["remove_tree", "remove_file", "kill_process"])
+def test_they_are_called_what_programs_call_them(name: str) -> None:
+    function = getattr(lastly, name)
+    assert f"{function.__module__}.{function.__qualname__}" == f"lastly.{name}"
+    assert pickle.loads(pickle.dumps(function)) is function is getattr(actions, name)
+    assert function.__text_signature__.endswith("*, sync=False)") or name == "remove_tree"

@@ -1,0 +1,88 @@
+//! How the actor declares: the one place that knows the library.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use lastly::actions::{self, synced};
+use lastly::{Watched, finalize};
+
+use super::resource::{Kind, Resource};
+
+/// The finalizers of an actor, and their objects.
+#[derive(Default)]
+pub struct Door(HashMap<Resource, Box<dyn FnMut(Act)>>);
+
+#[derive(Clone, Copy)]
+enum Act {
+    Confirm,
+    Detach,
+    Call,
+    Die,
+}
+
+/// An object with this as its finalizer, as a function of what is done with them.
+macro_rules! watched {
+    ($action:expr, $argument:expr) => {{
+        let mut object = Some(Watched::new(()));
+        let cleanup = finalize(object.as_ref().expect("just made"), $action, $argument);
+        Box::new(move |act| match act {
+            Act::Confirm => {
+                let confirmed = actions::confirm(&cleanup).expect("it can be looked at");
+                assert!(confirmed, "it is there");
+            }
+            Act::Detach => drop(cleanup.detach().expect("it is alive")),
+            Act::Call => {
+                cleanup.call().expect("it is alive").expect("nothing keeps it from being done");
+            }
+            Act::Die => drop(object.take()),
+        })
+    }};
+}
+
+impl Door {
+    /// Declares that it is to be cleaned up.
+    pub fn declare(&mut self, resource: Resource, folder: &Path, process: Option<i32>, sync: bool) {
+        let path = resource.path(folder);
+        let held: Box<dyn FnMut(Act)> = match (resource.kind, sync) {
+            (Kind::Tree, false) => watched!(actions::remove_tree, path),
+            (Kind::Tree, true) => watched!(synced::remove_tree, path),
+            (Kind::File, false) => watched!(actions::remove_file, path),
+            (Kind::File, true) => watched!(synced::remove_file, path),
+            (Kind::Shared, _) => {
+                watched!(actions::unlink_shared_memory, resource.shared_name(folder))
+            }
+            (Kind::Group, _) => {
+                let process = process.expect("a group is made first");
+                watched!(actions::kill_process, process.unsigned_abs())
+            }
+        };
+        self.0.insert(resource, held);
+    }
+
+    /// It is there by now.
+    pub fn confirm(&mut self, resource: Resource) {
+        self.act(resource, Act::Confirm);
+    }
+
+    /// It is to stay.
+    pub fn keep(&mut self, resource: Resource) {
+        self.act(resource, Act::Detach);
+    }
+
+    /// The finalizer is called.
+    pub fn call(&mut self, resource: Resource) {
+        self.act(resource, Act::Call);
+    }
+
+    /// Its object dies.
+    pub fn drop(&mut self, resource: Resource) {
+        self.act(resource, Act::Die);
+    }
+
+    fn act(&mut self, resource: Resource, act: Act) {
+        self.0.get_mut(&resource).expect("it is declared")(act);
+        if !matches!(act, Act::Confirm) {
+            self.0.remove(&resource);
+        }
+    }
+}

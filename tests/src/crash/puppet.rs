@@ -1,0 +1,143 @@
+//! A program that does what it is told, line by line: how tests get processes into the states in which they
+//! then die. It answers each line by one of its own.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+use nix::libc;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, pause};
+
+use super::door::Door;
+use super::resource::{Kind, Resource};
+use super::system::kill_this;
+
+struct Puppet {
+    folder: PathBuf,
+    door: Door,
+    /// What it has opened: kept open.
+    opened: Vec<File>,
+}
+
+/// What the program `crash puppet` does.
+pub fn main(folder: &Path) {
+    let mut puppet = Puppet { folder: folder.to_owned(), door: Door::default(), opened: vec![] };
+    answer("ready");
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if io::stdin().lock().read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match puppet.obey(&words) {
+            Some(text) => answer(&text),
+            None => return,
+        }
+    }
+}
+
+fn answer(text: &str) {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).expect("somebody listens");
+}
+
+impl Puppet {
+    /// `None`: it is to end.
+    fn obey(&mut self, words: &[&str]) -> Option<String> {
+        let resource =
+            |word: &str| Resource { number: word.parse().expect("a number"), kind: Kind::Tree };
+        match *words {
+            ["declare", it] => self.door.declare(resource(it), &self.folder, None, false),
+            ["make", it] => self.make(resource(it)),
+            ["confirm", it] => self.door.confirm(resource(it)),
+            ["keep", it] => self.door.keep(resource(it)),
+            ["call", it] => self.door.call(resource(it)),
+            ["drop", it] => self.door.drop(resource(it)),
+            ["fork", what, it] => return Some(self.fork(what, resource(it)).to_string()),
+            ["fork-raw"] => return Some(fork_raw().to_string()),
+            ["exec"] => {
+                let mut command = Command::new("/proc/self/exe");
+                let error = command.arg("puppet").arg(&self.folder).exec();
+                panic!("exec: {error}");
+            }
+            ["close-all"] => close_all(),
+            ["open", path] => self.open(Path::new(path)),
+            ["exit"] => return None,
+            _ => panic!("nothing to obey: {words:?}"),
+        }
+        Some("done".to_owned())
+    }
+
+    fn make(&self, resource: Resource) {
+        resource.make(&self.folder, &self.folder).expect("there is none yet");
+    }
+
+    /// Forks a child. Those that end are waited for.
+    fn fork(&mut self, what: &str, resource: Resource) -> i32 {
+        // SAFETY: this program has one thread, so the child is whole.
+        let child = match unsafe { fork() }.expect("the system has room for a process") {
+            ForkResult::Parent { child } => child,
+            ForkResult::Child => self.be_a_child(what, resource),
+        };
+        if what != "live" && what != "own" {
+            waitpid(child, None).expect("it is a child");
+        } else if what == "own" {
+            // It says so when it has declared.
+            let own = self.folder.join("own");
+            while !own.exists() {
+                std::thread::yield_now();
+            }
+        }
+        child.as_raw()
+    }
+
+    fn be_a_child(&mut self, what: &str, resource: Resource) -> ! {
+        match what {
+            "exit" => exit(0),
+            "call" => self.door.call(resource),
+            "drop" => self.door.drop(resource),
+            "kill" => kill_this(),
+            "own" => {
+                self.door.declare(resource, &self.folder, None, false);
+                self.make(resource);
+                fs::write(self.folder.join("own"), "").expect("there is room");
+            }
+            _ => {}
+        }
+        if what != "live" && what != "own" {
+            exit(0);
+        }
+        loop {
+            pause();
+        }
+    }
+
+    /// A file or directory, again and again: until every number that was closed is one of these.
+    fn open(&mut self, path: &Path) {
+        let mut options = File::options();
+        options.read(true).write(!path.is_dir());
+        self.opened.extend((0..32).map(|_| options.open(path).expect("it is there")));
+    }
+}
+
+/// A child past the C library: nobody closes anything in it.
+fn fork_raw() -> i32 {
+    // SAFETY: a fork, with a copy of all memory; the child only waits.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    if child == 0 {
+        loop {
+            pause();
+        }
+    }
+    Pid::from_raw(i32::try_from(child).expect("the number of a process")).as_raw()
+}
+
+/// As daemons do.
+fn close_all() {
+    // SAFETY: this is what is tested.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+}

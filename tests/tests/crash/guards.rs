@@ -1,0 +1,116 @@
+//! What guards do: they outlive, are replaced, and keep nobody waiting.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::fixture::{Fixture, await_that, is_alive, kill_one};
+
+#[test]
+fn it_does_what_its_owner_left() {
+    let fixture = Fixture::new("guard-alone");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    owner.have(1);
+    owner.tell("keep 1");
+    owner.kill();
+    fixture.await_end();
+    assert!(!fixture.is_there(0));
+    assert!(fixture.is_there(1));
+    fixture.clear();
+}
+
+#[test]
+fn what_kills_the_group_of_its_owner_does_not_concern_it() {
+    let fixture = Fixture::new("group");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    let [guard] = fixture.guards()[..] else { panic!("one guard") };
+    owner.kill_group();
+    fixture.await_end();
+    assert!(!fixture.is_there(0));
+    assert!(!is_alive(guard));
+    fixture.clear();
+}
+
+#[test]
+fn another_takes_its_place_at_the_next_declaration() {
+    let fixture = Fixture::new("replaced");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    let [first] = fixture.guards()[..] else { panic!("one guard") };
+    kill_one(first);
+    await_that("the guard is dead", || !is_alive(first));
+    owner.have(1);
+    let [second] = fixture.guards()[..] else { panic!("one guard") };
+    assert_ne!(first, second);
+    owner.kill();
+    fixture.await_end();
+    assert!(!fixture.is_there(0) && !fixture.is_there(1));
+    fixture.clear();
+}
+
+#[test]
+fn where_it_is_killed_the_sweep_makes_up_for_it() {
+    for both_at_once in [false, true] {
+        let fixture = Fixture::new(&format!("swept-{both_at_once}"));
+        let mut owner = fixture.puppet();
+        owner.have(0);
+        let [guard] = fixture.guards()[..] else { panic!("one guard") };
+        kill_one(guard);
+        if !both_at_once {
+            await_that("the guard is dead", || !is_alive(guard));
+        }
+        owner.kill();
+        await_that("the guard is dead", || !is_alive(guard));
+        assert!(fixture.is_there(0), "nobody is left to do it");
+        assert!(fixture.lastly(&["sweep"]).status.success());
+        assert!(!fixture.is_there(0));
+        fixture.clear();
+    }
+}
+
+#[test]
+fn where_there_is_to_be_none_that_is_told_once_and_the_sweep_does_it() {
+    let fixture = Fixture::new("forbidden");
+    let mut owner = fixture.puppet_with("0");
+    owner.have(0);
+    owner.have(1);
+    owner.tell("keep 0");
+    owner.tell("keep 1");
+    let (_, stderr) = owner.listen_to_the_end();
+    let told = stderr.lines().filter(|line| line.starts_with("lastly: "));
+    assert_eq!(told.count(), 1, "{stderr}");
+    assert!(stderr.contains("LASTLY_GUARD"), "{stderr}");
+
+    let mut owner = fixture.puppet_with("0");
+    owner.have(2);
+    assert!(fixture.guards().is_empty());
+    owner.kill();
+    assert!(fixture.is_there(2));
+    assert!(fixture.lastly(&["sweep"]).status.success());
+    assert!(!fixture.is_there(2));
+    fixture.clear();
+}
+
+#[test]
+fn nobody_waits_for_it() {
+    let fixture = Fixture::new("exit");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    let [guard] = fixture.guards()[..] else { panic!("one guard") };
+    let children = format!("/proc/{0}/task/{0}/children", owner.child.id());
+    let children = fs::read_to_string(children).expect("it is there");
+    assert_eq!(children, "", "no zombie, and the guard is nobody's child");
+    // It cannot do anything, so it cannot close anything.
+    let guard = Pid::from_raw(guard);
+    kill(guard, Signal::SIGSTOP).expect("it is there");
+    owner.tell_silently("exit");
+    let (said, stderr) = owner.listen_to_the_end();
+    assert_eq!((said.as_str(), stderr.as_str()), ("", ""));
+    assert!(!fixture.is_there(0));
+    assert!(is_alive(guard.as_raw()));
+    kill(guard, Signal::SIGCONT).expect("it is there");
+    fixture.clear();
+}
