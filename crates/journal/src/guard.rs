@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{child_subreaper, getpid};
 
 use crate::descriptor::Descriptor;
 use crate::directory::Directory;
@@ -124,6 +125,15 @@ pub fn options(argument: Option<&OsStr>) -> Option<Options> {
 /// Where the guard's program is: what the environment says; what the door says; beside the running
 /// program, or where programs are looked for.
 pub(crate) fn find(by_door: Option<&Path>) -> Result<PathBuf, String> {
+    if getpid().is_init() {
+        return Err("this is process 1: with it all others here end, the guard too".to_owned());
+    }
+    // The guard leaves who has started it, and would be this process's all the same.
+    if matches!(child_subreaper(), Ok(Some(_))) {
+        return Err("this process takes over what others have started, the guard too, and may \
+                    wait for it"
+            .to_owned());
+    }
     if let Some(named) = env::var_os(VARIABLE) {
         if named.is_empty() || named == "0" {
             return Err(format!("{VARIABLE} says that there is to be none"));

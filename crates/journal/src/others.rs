@@ -3,8 +3,6 @@
 //! A service that was killed and started again uses the same names. What the first life declared, and
 //! the second has taken over, must not go when somebody comes round to the first.
 
-use std::cell::OnceCell;
-
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::actions::Action;
@@ -16,8 +14,6 @@ pub(crate) struct Others<'a> {
     directory: &'a Directory,
     /// Whether a free lock is taken for proof that nobody lives who is not seen from here.
     trust_locks: bool,
-    /// Read when it is first asked for: few need it.
-    actions: OnceCell<Vec<Other>>,
 }
 
 /// What somebody else has declared.
@@ -39,13 +35,14 @@ pub(crate) enum Claimed {
 
 impl<'a> Others<'a> {
     pub(crate) fn new(directory: &'a Directory, trust_locks: bool) -> Self {
-        Self { directory, trust_locks, actions: OnceCell::new() }
+        Self { directory, trust_locks }
     }
 
     /// Who has declared the same, in another journal than this.
     pub(crate) fn who_declared(&self, action: &dyn Action, journal: &str) -> Claimed {
-        let others = self.actions.get_or_init(|| self.read()).iter();
-        let same = |it: &&Other| it.journal != journal && it.action.is_about_the_same(action);
+        // Anew each time: a sweep may take long, and whoever starts meanwhile declares before it uses.
+        let others = self.read().into_iter();
+        let same = |it: &Other| it.journal != journal && it.action.is_about_the_same(action);
         match others.filter(same).map(|other| other.lives).max() {
             None => Claimed::ByNobody,
             Some(true) => Claimed::ByLiving,

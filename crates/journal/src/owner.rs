@@ -43,6 +43,9 @@ struct Here {
     /// The namespaces of numbers and of times.
     pids: u64,
     times: u64,
+    /// What paths mean: the namespace of mounts, and device and inode of the root.
+    mounts: u64,
+    root: (u64, u64),
 }
 
 /// What is known of an owner.
@@ -87,12 +90,8 @@ impl Owner {
     /// This process. `None` where the system does not tell who that is: `/proc` is not there.
     #[must_use]
     pub fn own() -> Option<Self> {
-        let pid = getpid().as_raw_nonzero().get();
-        let stat = Stat::of(pid)?;
-        // A process without a `/proc` of its own namespace would find another's.
-        if Stat::read("self")?.pid != pid {
-            return None;
-        }
+        let pid = pid();
+        let stat = Stat::of(pid).ok()??;
         Some(Self {
             pid,
             started: stat.started,
@@ -119,10 +118,11 @@ impl Owner {
         if self.is_gone() { Life::Dead } else { Life::Alive }
     }
 
-    /// Whether it is of the running boot.
+    /// Whether paths mean here what they meant to it.
     #[must_use]
-    pub fn is_of_this_boot(&self) -> bool {
-        Here::now().is_some_and(|here| here.boot == self.place.boot)
+    pub fn sees_the_same(&self) -> bool {
+        let here = Here::now();
+        here.is_some_and(|it| (it.mounts, it.root) == (self.place.mounts, self.place.root))
     }
 
     /// Waits until it has ended, all its threads, and tells when that was, by the usual clock, in nanoseconds since
@@ -133,7 +133,9 @@ impl Owner {
     /// It cannot be known when it ends: its number means something else here.
     pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<i64> {
         let here = Here::now().ok_or(io::ErrorKind::NotFound)?;
-        if here != self.place {
+        if (here.boot, here.pids, here.times)
+            != (self.place.boot, self.place.pids, self.place.times)
+        {
             return Err(io::Error::other("it is in another container, or of another boot"));
         }
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidData)?;
@@ -162,14 +164,17 @@ impl Owner {
     pub(crate) fn write(&self, to: &mut Writer) {
         to.i32(self.pid).u64(self.started).u32(self.user);
         to.u128(self.place.machine).u128(self.place.boot);
-        to.u64(self.place.pids).u64(self.place.times);
+        to.u64(self.place.pids).u64(self.place.times).u64(self.place.mounts);
+        to.u64(self.place.root.0).u64(self.place.root.1);
         to.text(self.name.as_ref());
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let (pid, started, user) = (from.i32()?, from.u64()?, from.u32()?);
         let (machine, boot) = (from.u128()?, from.u128()?);
-        let place = Here { machine, boot, pids: from.u64()?, times: from.u64()? };
+        let (pids, times, mounts) = (from.u64()?, from.u64()?, from.u64()?);
+        let root = (from.u64()?, from.u64()?);
+        let place = Here { machine, boot, pids, times, mounts, root };
         let name = from.text()?.to_string_lossy().into_owned();
         Some(Self { pid, started, name, user, place })
     }
@@ -177,6 +182,11 @@ impl Owner {
 
 impl Here {
     fn now() -> Option<Self> {
+        // Otherwise the numbers in `/proc` are those of another namespace.
+        if Stat::read("self").ok()??.pid != pid() {
+            return None;
+        }
+        let root = fs::metadata("/").ok()?;
         let namespace = |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map(|it| it.ino());
         let id = |path| fs::read_to_string(path).ok().and_then(|text| number(&text));
         let machine = id("/etc/machine-id").or_else(|| id("/var/lib/dbus/machine-id"));
@@ -186,8 +196,14 @@ impl Here {
             pids: namespace("pid").ok()?,
             // Older kernels have none.
             times: namespace("time").unwrap_or(0),
+            mounts: namespace("mnt").unwrap_or(0),
+            root: (root.dev(), root.ino()),
         })
     }
+}
+
+fn pid() -> i32 {
+    getpid().as_raw_nonzero().get()
 }
 
 /// 32 hexadecimal digits, with or without hyphens.
@@ -207,10 +223,11 @@ pub(crate) fn is_gone(pid: i32, started: u64) -> Option<bool> {
         // Older kernels, or not allowed: then the moment at which it started has to do.
         Err(_) if test_kill_process(pid) == Err(Errno::SRCH) => return Some(true),
         Err(_) => {
-            return Some(Stat::of(pid.as_raw_nonzero().get())?.started != started);
+            let stat = Stat::of(pid.as_raw_nonzero().get()).ok()??;
+            return Some(stat.started != started);
         }
     };
-    let Some(stat) = Stat::of(pid.as_raw_nonzero().get()) else {
+    let Ok(Some(stat)) = Stat::of(pid.as_raw_nonzero().get()) else {
         // It may have been waited for just now.
         return has_ended(&process);
     };
@@ -237,13 +254,22 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    pub(crate) fn of(pid: i32) -> Option<Self> {
+    /// `None`: there is none.
+    pub(crate) fn of(pid: i32) -> io::Result<Option<Self>> {
         Self::read(&pid.to_string())
     }
 
-    fn read(process: &str) -> Option<Self> {
-        let text = fs::read(format!("/proc/{process}/stat")).ok()?;
-        let text = String::from_utf8_lossy(&text);
+    fn read(process: &str) -> io::Result<Option<Self>> {
+        match fs::read(format!("/proc/{process}/stat")) {
+            Ok(text) => Self::parse(&text).map(Some).ok_or(io::ErrorKind::InvalidData.into()),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(text);
         // The name stands in parentheses, and may contain any.
         let (before, after) = (text.find('(')?, text.rfind(')')?);
         let mut fields = text.get(after + 2..)?.split(' ');

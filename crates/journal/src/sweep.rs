@@ -16,7 +16,7 @@ use crate::owner::{Life, Owner};
 use crate::record::{Entry, Reading, Unreadable};
 use crate::replay::{Fate, Performer, Replay, doubt};
 
-/// Who sweeps locks this, and when it was last done is its time.
+/// When somebody last began to sweep is this file's time. (Who sweeps locks the directory.)
 const SWEEP: &str = "sweep";
 
 /// What belongs to a journal that is only being made is younger.
@@ -161,11 +161,12 @@ pub fn sweep(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<bool> {
-    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
-    if flock(&mark, FlockOperation::NonBlockingLockExclusive).is_err() {
+    let lock = directory.open_file(".", OFlags::DIRECTORY)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(false);
     }
-    touch(&mark)?;
+    // If the disk is full, the next one comes sooner.
+    _ = touch(directory);
     let others = Others::new(directory, options.trust_locks);
     for found in look(directory)? {
         tell(Event::Journal(&found));
@@ -183,21 +184,16 @@ pub fn sweep(
 ///
 /// As for [`sweep`].
 pub fn sweep_at_start(directory: &Directory, options: Options) -> io::Result<bool> {
-    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
-    let metadata = mark.metadata()?;
-    let is_recent = metadata.modified()?.elapsed().is_ok_and(|age| age < INTERVAL);
-    // A new one is of now, and has not been swept by.
-    if is_recent && metadata.len() > 0 {
+    let last = directory.open_file(SWEEP, OFlags::RDONLY).and_then(|it| it.metadata()?.modified());
+    if last.is_ok_and(|last| last.elapsed().is_ok_and(|age| age < INTERVAL)) {
         return Ok(false);
     }
-    drop(mark);
     sweep(directory, options, &mut |_| ())
 }
 
-fn touch(mut mark: &std::fs::File) -> io::Result<()> {
-    if mark.metadata()?.len() == 0 {
-        io::Write::write_all(&mut mark, b"when this was last written to, a sweep began\n")?;
-    }
+/// Notes when the last sweep began.
+fn touch(directory: &Directory) -> io::Result<()> {
+    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(mark, &Timestamps { last_access: omit, last_modification: now })?)

@@ -50,7 +50,8 @@ pub fn declare(pid: i32) -> Result<Box<dyn Action>, Failure> {
     if pid == getpid().as_raw_nonzero().get() {
         return refuse("that is this one: a process is not its own to kill");
     }
-    let Some(stat) = Stat::of(pid) else {
+    let stat = Stat::of(pid).map_err(|error| Failure::with(&error, format!("process {pid}")))?;
+    let Some(stat) = stat else {
         let none = io::Error::new(io::ErrorKind::NotFound, "there is none");
         return Err(Failure::with(&none, format_args!("process {pid}")));
     };
@@ -65,7 +66,7 @@ impl KillProcess {
     }
 
     /// What it works on may be removed next, so its end is waited for; the system may take its time with that.
-    fn kill(&self, pid: Pid) -> Result<Performed, Errno> {
+    fn kill(&self, pid: Pid) -> io::Result<Performed> {
         // First of all, so that whoever is looked at from here on is one and the same.
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => Some(process),
@@ -74,10 +75,10 @@ impl KillProcess {
             // pass on only if all others were used up.
             Err(_) => None,
         };
-        let stat = Stat::of(self.pid);
-        let Some(stat) = stat.filter(|stat| stat.started == self.started) else {
+        let Some(stat) = Stat::of(self.pid)? else { return Ok(Performed::Missing) };
+        if stat.started != self.started {
             return Ok(Performed::Replaced);
-        };
+        }
         let leads = self.leads && stat.group == self.pid;
         match &process {
             _ if leads => kill_process_group(pid, Signal::KILL)?,
@@ -123,8 +124,10 @@ impl Action for KillProcess {
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(Performed::Missing) };
         match self.kill(pid) {
             Ok(performed) => Ok(performed),
-            Err(Errno::SRCH) => Ok(Performed::Missing),
-            Err(error) => Err(Failure::with(&error.into(), self.subject())),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => {
+                Ok(Performed::Missing)
+            }
+            Err(error) => Err(Failure::with(&error, self.subject())),
         }
     }
 

@@ -77,6 +77,10 @@ pub struct Terms {
     pub trash: String,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
+    /// Whether paths mean what they meant to who declared it.
+    pub same_view: bool,
+    /// Whether to leave what has its name by now, and see only to what somebody has begun to remove.
+    pub begun_only: bool,
     /// Whether the numbers of processes mean here what they meant to who declared it.
     pub same_numbers: bool,
     /// What was declared before it was made is known by when it was made: between these two moments, in

@@ -89,7 +89,7 @@ pub fn set_guard(program: Option<PathBuf>) {
 #[must_use]
 pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<String> {
     let mut own = lock();
-    let is_to_sweep = own.begin();
+    own.begin();
     let id = own.next;
     own.next += 1;
     let Manner { sync, unguessable } = manner;
@@ -98,6 +98,7 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
     let mut declared = Declared { entry, is_wanted: true, written: None };
     own.write_down(&mut declared);
     own.map().insert(key, declared);
+    let is_to_sweep = own.see_to_guard();
     let told = own.trouble.tell();
     drop(own);
     if is_to_sweep {
@@ -179,6 +180,7 @@ pub fn set_at_exit(key: usize, on: bool) {
         declared.is_wanted = true;
         own.begin();
         own.write_down(&mut declared);
+        _ = own.see_to_guard();
     } else if !on {
         own.give_up(&mut declared);
     }
@@ -230,6 +232,8 @@ pub fn perform(
             let terms = Terms {
                 trash: replay::trash(random()?, 0),
                 same_boot: true,
+                same_view: true,
+                begun_only: false,
                 same_numbers: true,
                 born: None,
             };
@@ -256,6 +260,8 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let terms = Terms {
         trash: replay::trash(journal.map_or_else(random, Ok)?, entry.id),
         same_boot: true,
+        same_view: true,
+        begun_only: false,
         same_numbers: true,
         born: None,
     };
@@ -269,6 +275,7 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
 pub fn protection() -> Protection {
     let mut own = lock();
     own.begin();
+    _ = own.see_to_guard();
     own.trouble.protection()
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rustix::process::{geteuid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -39,8 +40,13 @@ pub(crate) struct Own {
 pub(super) struct Trouble {
     no_journal: Option<String>,
     no_guard: Option<String>,
+    /// When the last of it was found.
+    since: Option<Instant>,
     is_told: bool,
 }
+
+/// After that time it is tried again: there may be room by then, or a descriptor.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Journal {
     directory: Directory,
@@ -79,7 +85,7 @@ impl Own {
             open: 0,
             handles_forks: false,
             program: None,
-            trouble: Trouble { no_journal: None, no_guard: None, is_told: false },
+            trouble: Trouble { no_journal: None, no_guard: None, since: None, is_told: false },
         }
     }
 
@@ -87,15 +93,15 @@ impl Own {
         self.declared.get_or_insert_default()
     }
 
-    /// Has a journal and a guard be there, as far as that is possible. True: the guard has just been
-    /// found not to be, and who asks is to sweep in its place.
-    pub(super) fn begin(&mut self) -> bool {
+    /// Has a journal be there, if that is possible.
+    pub(super) fn begin(&mut self) {
         if self.pid != pid() {
             self.forget();
         }
         if !self.handles_forks {
             self.handles_forks = fork::install().is_ok();
         }
+        self.trouble.forget_in_time();
         self.see_to_journal();
         if self.journal.is_none() && self.trouble.no_journal.is_none() {
             match Journal::begin() {
@@ -103,10 +109,9 @@ impl Own {
                     self.journal = Some(journal);
                     self.write_down_again();
                 }
-                Err(failure) => self.trouble.no_journal = Some(failure.to_string()),
+                Err(failure) => self.trouble.no_journal(failure.to_string()),
             }
         }
-        self.see_to_guard()
     }
 
     /// A journal in which nobody would find what it says goes, and what it says is written down again.
@@ -124,7 +129,10 @@ impl Own {
         }
     }
 
-    fn see_to_guard(&mut self) -> bool {
+    /// Has a guard be there, if that is possible: after what is declared was written down, so that whoever
+    /// sweeps from now on sees whose it is. True: it was found just now that there can be none, and who asks
+    /// is to sweep in its place.
+    pub(super) fn see_to_guard(&mut self) -> bool {
         let Some(journal) = &mut self.journal else { return false };
         if self.trouble.no_guard.is_some() || journal.guard.as_ref().is_some_and(Guard::is_alive) {
             return false;
@@ -137,7 +145,7 @@ impl Own {
         });
         match started {
             Ok(guard) => journal.guard = Some(guard),
-            Err(why) => self.trouble.no_guard = Some(why),
+            Err(why) => self.trouble.no_guard(why),
         }
         self.trouble.no_guard.is_some()
     }
@@ -164,7 +172,7 @@ impl Own {
             // Where there is no journal, it is known why.
             Err(_) if self.journal.is_none() => {}
             Err(error) => {
-                self.trouble.no_journal = Some(format!("cannot write the journal: {error}"));
+                self.trouble.no_journal(format!("cannot write the journal: {error}"));
             }
         }
     }
@@ -295,6 +303,22 @@ impl Journal {
 }
 
 impl Trouble {
+    fn no_journal(&mut self, why: String) {
+        self.no_journal = Some(why);
+        self.since = Some(Instant::now());
+    }
+
+    fn no_guard(&mut self, why: String) {
+        self.no_guard = Some(why);
+        self.since = Some(Instant::now());
+    }
+
+    fn forget_in_time(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() > PATIENCE) {
+            (self.no_journal, self.no_guard, self.since) = (None, None, None);
+        }
+    }
+
     pub(super) fn protection(&self) -> Protection {
         match (&self.no_journal, &self.no_guard) {
             (Some(why), _) => Protection::Nothing(why.clone()),
