@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstatfs, openat};
+use rustix::fs::{Mode, OFlags, fstatfs, fsync, openat};
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::descriptor::Descriptor;
@@ -160,6 +160,16 @@ impl Directory {
                 return Err(refuse(&self.path, "is another by now"));
             }
             *self = again;
+        }
+        Ok(())
+    }
+
+    /// Has the names in it be on the disk; its own too, and those of what it is in, as they may be new.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        fsync(&*self.file)?;
+        for above in self.path.ancestors().skip(1).take(3) {
+            // Where that may not be read, it was there before.
+            _ = File::open(above).map(fsync);
         }
         Ok(())
     }

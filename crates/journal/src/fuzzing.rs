@@ -97,6 +97,7 @@ mod tests {
             declared: birth_clock(),
             synced: id % 2 == 0,
             unguessable: false,
+            trash: 1 << 100,
             attempts: 0,
             stuck: None,
         };

@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -40,8 +41,8 @@ const TRUST_LOCKS: &str = "trust-locks";
 /// What the guard says when it waits for its owner's death.
 pub const READY: u8 = b'r';
 
-/// How long to wait for that. Machines can be slow; a program that never starts must not be.
-const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// How long to wait for that. Machines can be slow; a program that never says it must not stop this one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A guard that was started.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ impl Guard {
             .arg0("lastly-guard")
             .args([GUARD, journal])
             .env_clear()
+            // Where not to remove anything.
+            .envs(env::var_os("HOME").map(|home| ("HOME", home)))
             .stdin(Stdio::from(directory.as_fd().try_clone_to_owned()?))
             .stdout(Stdio::from(theirs))
             .stderr(Stdio::null())
@@ -69,7 +72,7 @@ impl Guard {
         // Its copy of the other end.
         drop(command);
         let answer = Self::await_ready(&ours);
-        if answer.is_err() {
+        if answer.is_err() && matches!(child.try_wait(), Ok(None)) {
             _ = child.kill();
         }
         // What we have started is over by now: it has started the guard. Somebody else in this process may
@@ -81,8 +84,11 @@ impl Guard {
 
     fn await_ready(pipe: &OwnedFd) -> io::Result<()> {
         let mut asked = [PollFd::new(pipe, PollFlags::IN)];
+        let begin = Instant::now();
         loop {
-            match poll(&mut asked, Some(&PATIENCE)) {
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            let left = Timespec::try_from(left).unwrap_or_default();
+            match poll(&mut asked, Some(&left)) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(_) => break,
                 Err(rustix::io::Errno::INTR) => {}

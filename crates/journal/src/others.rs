@@ -3,6 +3,8 @@
 //! A service that was killed and started again uses the same names. What the first life declared, and
 //! the second has taken over, must not go when somebody comes round to the first.
 
+use std::path::Path;
+
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::actions::Action;
@@ -19,18 +21,21 @@ pub(crate) struct Others<'a> {
 /// What somebody else has declared.
 struct Other {
     journal: String,
-    action: Box<dyn Action>,
+    /// `None`: something that cannot be read here.
+    action: Option<Box<dyn Action>>,
     /// Whether that lives for certain.
     lives: bool,
 }
 
-/// Who has declared the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who else has declared what an action is about. In the order of what is to be heeded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Claimed {
     ByNobody,
-    ByLiving,
     /// By somebody who may live: on another machine, in another container.
     PerhapsByLiving,
+    /// Something in it is a living one's.
+    InPart,
+    ByLiving,
 }
 
 impl<'a> Others<'a> {
@@ -38,36 +43,49 @@ impl<'a> Others<'a> {
         Self { directory, trust_locks }
     }
 
-    /// Who has declared the same, in another journal than this.
+    /// Who has declared what this is about, in another journal than this.
     pub(crate) fn who_declared(&self, action: &dyn Action, journal: &str) -> Claimed {
+        // Of a process, its end is all that anybody can have declared.
+        let Some(path) = action.path() else { return Claimed::ByNobody };
         // Anew each time: a sweep may take long, and whoever starts meanwhile declares before it uses.
-        let others = self.read().into_iter();
-        let same = |it: &Other| it.journal != journal && it.action.is_about_the_same(action);
-        match others.filter(same).map(|other| other.lives).max() {
-            None => Claimed::ByNobody,
-            Some(true) => Claimed::ByLiving,
-            Some(false) => Claimed::PerhapsByLiving,
-        }
+        let others = self.read().into_iter().filter(|other| other.journal != journal);
+        others.map(|other| other.claims(path)).max().unwrap_or(Claimed::ByNobody)
     }
 
     fn read(&self) -> Vec<Other> {
         let mut actions = Vec::new();
         for name in self.directory.names(ENDING).unwrap_or_default() {
             let Ok(file) = Log::look_at(self.directory, &name, OFlags::RDONLY) else { continue };
-            let Ok(Ok((reading, _))) = log::read_journal(&file) else { continue };
-            let life = reading.header.owner.life();
             let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+            let Ok(Ok((reading, _))) = log::read_journal(&file) else {
+                if !is_free() {
+                    actions.push(Other { journal: name, action: None, lives: false });
+                }
+                continue;
+            };
+            let life = reading.header.owner.life();
             if life.is_dead() || life != Life::Alive && self.trust_locks && is_free() {
                 continue;
             }
             let lives = life == Life::Alive;
-            let entries = reading.entries.into_values();
-            actions.extend(entries.map(|it| Other {
+            actions.extend(reading.entries.into_values().map(|entry| Other {
                 journal: name.clone(),
-                action: it.action,
+                action: Some(entry.action),
                 lives,
             }));
         }
         actions
+    }
+}
+
+impl Other {
+    fn claims(&self, path: &Path) -> Claimed {
+        let Some(action) = &self.action else { return Claimed::PerhapsByLiving };
+        match action.path() {
+            Some(its) if its == path && self.lives => Claimed::ByLiving,
+            Some(its) if its.starts_with(path) && self.lives => Claimed::InPart,
+            Some(its) if its.starts_with(path) => Claimed::PerhapsByLiving,
+            _ => Claimed::ByNobody,
+        }
     }
 }

@@ -55,6 +55,8 @@ pub struct Entry {
     pub synced: bool,
     /// Whether nobody else comes upon its name: lastly has made it up.
     pub unguessable: bool,
+    /// Under which name it is put before it is removed: nobody guesses it, and it is the same in each attempt.
+    pub trash: u128,
     /// How often somebody has begun to perform it since its owner died.
     pub attempts: u32,
     /// Why nobody tries any more.
@@ -85,7 +87,7 @@ impl Record<'_> {
                 let flags = u8::from(entry.synced) | u8::from(entry.unguessable) << 1;
                 // Room for a path of usual length, at once.
                 body.0.reserve(256);
-                body.i64(entry.declared).u8(flags);
+                body.i64(entry.declared).u8(flags).u128(entry.trash);
                 actions::write(&*entry.action, &mut body);
                 (kind::DECLARED, entry.id)
             }
@@ -204,11 +206,11 @@ fn read_header(frame: &Frame) -> Result<Header, Unreadable> {
 }
 
 fn read_entry(id: u64, body: &mut Reader<'_>) -> Option<Entry> {
-    let (declared, flags) = (body.i64()?, body.u8()?);
+    let (declared, flags, trash) = (body.i64()?, body.u8()?, body.u128()?);
     if flags > 3 {
         return None;
     }
     let action = actions::read(body)?;
     let (synced, unguessable) = (flags & 1 != 0, flags & 2 != 0);
-    Some(Entry { id, action, declared, synced, unguessable, attempts: 0, stuck: None })
+    Some(Entry { id, action, declared, synced, unguessable, trash, attempts: 0, stuck: None })
 }

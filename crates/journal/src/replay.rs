@@ -151,8 +151,14 @@ impl<'a> Replay<'a> {
             false => self.others.who_declared(&*entry.action, self.log.name()),
         };
         let forced = matches!(performer, Performer::Force { .. });
-        if claimed == Claimed::PerhapsByLiving && !forced {
-            return Fate::Unsure("somebody who may be alive elsewhere has declared the same");
+        match claimed {
+            Claimed::PerhapsByLiving if !forced => {
+                let doubt =
+                    "somebody who may be alive elsewhere has declared it, or something in it";
+                return Fate::Unsure(doubt);
+            }
+            Claimed::InPart => return Fate::Unsure("something in it is a living process's"),
+            _ => {}
         }
         self.note(&Record::Claimed(entry.id));
         entry.attempts += 1;
@@ -189,7 +195,7 @@ impl<'a> Replay<'a> {
             Performer::Force { .. } => None,
         };
         Terms {
-            trash: trash(self.header.number, entry.id),
+            trash: trash(entry.trash),
             same_view: self.header.owner.sees_the_same(),
             begun_only: false,
             same_boot: !self.life.is_of_another_boot(),
@@ -199,7 +205,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The name under which an entry of this journal is put before it is removed.
-pub(crate) fn trash(journal: u128, entry: u64) -> String {
-    format!(".lastly-{journal:032x}-{entry:x}")
+/// The name that belongs to such a number.
+pub(crate) fn trash(number: u128) -> String {
+    format!(".lastly-{number:032x}")
 }

@@ -18,6 +18,9 @@ pub(crate) const REMOVE_TREE: u8 = 1;
 pub(crate) const REMOVE_FILE: u8 = 2;
 const KILL_PROCESS: u8 = 4;
 
+/// Under what number something is put before it is removed.
+const TRASH: u128 = 1;
+
 /// What records are called.
 const HEADER: u8 = 0;
 pub(crate) const DECLARED: u8 = 1;
@@ -92,6 +95,7 @@ impl Action {
         let mut body = vec![];
         body.extend(self.declared.to_le_bytes());
         body.push(u8::from(self.synced));
+        body.extend(TRASH.to_le_bytes());
         body.push(self.code);
         write_text(self.path.as_os_str().as_bytes(), &mut body);
         self.parent.write(&mut body);
@@ -106,7 +110,9 @@ impl Action {
 /// A process that leads no group is to be killed.
 pub(crate) fn killed(process: u32, started: u64) -> Record {
     let mut body = 0_i64.to_le_bytes().to_vec();
-    body.extend([0, KILL_PROCESS]);
+    body.push(0);
+    body.extend(TRASH.to_le_bytes());
+    body.push(KILL_PROCESS);
     body.extend(process.to_le_bytes());
     body.extend(started.to_le_bytes());
     body.push(0);

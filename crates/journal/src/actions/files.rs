@@ -158,6 +158,10 @@ macro_rules! action_on_file {
                 self.0.path().display().to_string()
             }
 
+            fn path(&self) -> Option<&std::path::Path> {
+                Some(self.0.path())
+            }
+
             fn is_known(&self) -> bool {
                 self.0.is_known()
             }

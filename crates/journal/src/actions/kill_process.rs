@@ -5,6 +5,7 @@
 //! its number is the same group.
 
 use std::io;
+use std::path::Path;
 
 use rustix::event::Timespec;
 use rustix::io::Errno;
@@ -103,6 +104,10 @@ impl Action for KillProcess {
     fn subject(&self) -> String {
         let group = if self.leads { " and its group" } else { "" };
         format!("process {}{group}", self.pid)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        None
     }
 
     fn is_known(&self) -> bool {

@@ -13,6 +13,7 @@ pub mod remove_tree;
 pub mod unlink_shared_memory;
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
@@ -53,10 +54,8 @@ pub trait Action: Debug + Send {
     /// As for declaring it.
     fn confirm(&mut self) -> Result<bool, Failure>;
 
-    /// Whether both are about the same thing, known or not.
-    fn is_about_the_same(&self, other: &dyn Action) -> bool {
-        self.kind().rank == other.kind().rank && self.subject() == other.subject()
-    }
+    /// Where in the file system it is, if it is there.
+    fn path(&self) -> Option<&Path>;
 
     /// Does it.
     ///
@@ -86,6 +85,20 @@ pub struct Terms {
     /// What was declared before it was made is known by when it was made: between these two moments, in
     /// nanoseconds since 1970. `None`: by its name alone.
     pub born: Option<(i64, i64)>,
+}
+
+impl Terms {
+    /// Those of the process that declared it.
+    pub(crate) fn of_owner(trash: String) -> Self {
+        Self {
+            trash,
+            same_boot: true,
+            same_view: true,
+            begun_only: false,
+            same_numbers: true,
+            born: None,
+        }
+    }
 }
 
 /// What came of an action.

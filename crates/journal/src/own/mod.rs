@@ -94,7 +94,9 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
     own.next += 1;
     let Manner { sync, unguessable } = manner;
     let declared = birth_clock();
-    let entry = Entry { id, action, declared, synced: sync, unguessable, attempts: 0, stuck: None };
+    let trash = own.random.next();
+    let entry =
+        Entry { id, action, declared, synced: sync, unguessable, trash, attempts: 0, stuck: None };
     let mut declared = Declared { entry, is_wanted: true, written: None };
     own.write_down(&mut declared);
     own.map().insert(key, declared);
@@ -130,6 +132,7 @@ pub fn refuse(key: usize, failure: &Failure) {
         declared: birth_clock(),
         synced: false,
         unguessable: false,
+        trash: 0,
         attempts: 0,
         stuck: None,
     };
@@ -229,14 +232,7 @@ pub fn perform(
         Turn::Inherited => Ok(()),
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
-            let terms = Terms {
-                trash: replay::trash(random()?, 0),
-                same_boot: true,
-                same_view: true,
-                begun_only: false,
-                same_numbers: true,
-                born: None,
-            };
+            let terms = Terms::of_owner(replay::trash(random()?));
             otherwise()?.perform(&terms).map(|_| ())
         }
     }
@@ -256,15 +252,7 @@ pub fn unguessable_name() -> io::Result<String> {
 
 fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let Declared { entry, .. } = declared;
-    let journal = lock().number();
-    let terms = Terms {
-        trash: replay::trash(journal.map_or_else(random, Ok)?, entry.id),
-        same_boot: true,
-        same_view: true,
-        begun_only: false,
-        same_numbers: true,
-        born: None,
-    };
+    let terms = Terms::of_owner(replay::trash(entry.trash));
     // Nothing is locked: this may take long.
     entry.action.perform(&terms)?;
     lock().note_done(declared);

@@ -29,6 +29,7 @@ pub(crate) struct Own {
     /// How many stand in the journal that are not over: more than are in `declared`, as some are just
     /// being performed, or could not be.
     open: usize,
+    pub(super) random: Random,
     handles_forks: bool,
     /// The guard's program, as the door says.
     program: Option<PathBuf>,
@@ -53,6 +54,8 @@ struct Journal {
     log: Log,
     header: Header,
     guard: Option<Guard>,
+    /// Whether its name is on the disk.
+    is_named: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,31 @@ pub(super) fn random() -> io::Result<u128> {
     Ok(u128::from_le_bytes(bytes))
 }
 
+/// Random numbers, asked for some at a time.
+pub(super) struct Random {
+    bytes: [u8; 256],
+    /// How many of them are not used yet.
+    left: usize,
+}
+
+impl Random {
+    const fn new() -> Self {
+        Self { bytes: [0; 256], left: 0 }
+    }
+
+    /// The next one. Where the system has none, it is one that others could guess.
+    pub(super) fn next(&mut self) -> u128 {
+        if self.left == 0 {
+            // So many come at once, or none.
+            _ = getrandom(&mut self.bytes, GetRandomFlags::empty());
+            self.left = self.bytes.len();
+        }
+        let (rest, bytes) = self.bytes[..self.left].split_last_chunk().expect("a multiple");
+        self.left = rest.len();
+        u128::from_le_bytes(*bytes)
+    }
+}
+
 impl Own {
     pub(super) const fn new() -> Self {
         Self {
@@ -83,6 +111,7 @@ impl Own {
             declared: None,
             next: 1,
             open: 0,
+            random: Random::new(),
             handles_forks: false,
             program: None,
             trouble: Trouble { no_journal: None, no_guard: None, since: None, is_told: false },
@@ -253,6 +282,8 @@ impl Own {
         drop(self.journal.take());
         drop(self.declared.take());
         self.open = 0;
+        // What its parent will use is not for it.
+        self.random = Random::new();
         self.trouble = Trouble::default();
         self.pid = pid();
     }
@@ -267,14 +298,19 @@ impl Journal {
         let header = Header { owner, number: random()?, begun: birth_clock(), file: (0, None) };
         let log = Log::begin(&directory, &header)
             .map_err(|error| Failure::with(&error, directory.path().display()))?;
-        Ok(Self { directory, log, header, guard: None })
+        Ok(Self { directory, log, header, guard: None, is_named: false })
     }
 
     fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
         if !self.log.is_open() {
             self.keep_open()?;
         }
-        self.log.add(records, sync)
+        self.log.add(records, sync)?;
+        if sync && !self.is_named {
+            // Its name, too; if that does not work, the next time.
+            self.is_named = self.directory.sync().is_ok();
+        }
+        Ok(())
     }
 
     /// Leaves out what is done with, if that is most of it by now.
@@ -282,6 +318,7 @@ impl Journal {
         if self.log.is_long() {
             // If that does not work, it stays long.
             _ = self.keep_open().and_then(|()| self.log.shorten(&self.directory));
+            self.is_named = false;
         }
     }
 
