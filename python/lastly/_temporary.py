@@ -7,6 +7,7 @@ under this name was made for it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -274,6 +275,7 @@ class _Closer:
 
     def make(self, paths: Iterator[Any], sync: bool) -> int:
         """Makes the file, and opens it."""
+        self._maker = os.getpid()
         while True:
             self.name = next(paths)
             self.removal = finalize(self, remove_temporary_file, self.name, sync=sync)
@@ -300,8 +302,17 @@ class _Closer:
             if self.file is not None:
                 self.file.close()
         finally:
-            if self.delete_on_close and self.removal is not None:
-                self.removal()
+            if self.delete_on_close and self.delete:
+                self._remove()
+
+    def _remove(self) -> None:
+        if self.removal is not None:
+            self.removal()
+        # What an editor has put in its place has its name, which is nobody else's. But it is for the
+        # process to remove that has made it.
+        if self._maker == os.getpid():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)
 
     def cleanup(self) -> None:
         self.delete_on_close = True

@@ -32,6 +32,10 @@ Called directly, they act at once. What is gone already is no error.
 - They are the creator's: in a forked child they do nothing, whether called, at an object's death,
   or at exit. So a daemon should declare after it has forked: its parent's end is the parent's
   death.
+- After `os.execv` the process is the same: what was declared before is done when the new program
+  ends, and nobody can give it up any more.
+- A name that is used again and again, as a service does that is started anew, is to be declared
+  before it is used: what a living process has declared, no sweep touches.
 - `atexit = False` leaves it out at the end of the program, and then the guard leaves it out as
   well.
 - A partial, a method or another function around one of them is an ordinary callback, which nobody
