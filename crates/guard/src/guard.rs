@@ -61,13 +61,14 @@ fn guard(journal: &str, options: Option<Options>) -> io::Result<()> {
             process::beside(|| _ = sweep_at_start(&directory, options));
         }
     };
-    let died = owner_of(&directory, journal)?.await_end(ready)?;
+    let owner = owner_of(&directory, journal)?;
+    let died = owner.await_end(ready)?;
     for pause in PAUSES {
-        if replay(&directory, journal, died, &mut |_, _| ())? {
+        if replay(&directory, journal, (&owner, died), &mut |_, _| ())? {
             return Ok(());
         }
         thread::sleep(pause);
     }
-    replay(&directory, journal, died, &mut |_, _| ())?;
+    replay(&directory, journal, (&owner, died), &mut |_, _| ())?;
     Ok(())
 }
