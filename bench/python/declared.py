@@ -1,14 +1,15 @@
 """Declared actions: what it costs to write them down and to strike them out.
 
-Beside them the trackers of CPython and loky, which are told by a write to a pipe and answer nothing, and
-finalizers with the same callback, which do not outlive the process. In a process of its own: with its journal,
-and with trackers.
+Beside them the trackers of CPython and loky, which are told by a write to a pipe and answer
+nothing, and finalizers with the same callback, which do not outlive the process. In a process of
+its own: with its journal, and with trackers.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import shutil
 import sys
@@ -23,13 +24,19 @@ from measure import Effort, Figures, Group, child, median, ratio, scratch, table
 
 import lastly
 
+#: What is declared is here, so that the disk's moods are not in the figures. The journals are on
+#: the disk.
+MEMORY = Path("/dev/shm")
+
 FILE, TREE = "a file", "a tree"
 
 
 class ByFinalizer:
     """Ties the callback of each kind of resource to an object."""
 
-    def __init__(self, finalize: Callable[..., Any], callbacks: dict[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self, finalize: Callable[..., Any], callbacks: dict[str, Callable[..., Any]]
+    ) -> None:
         self.finalize = finalize
         self.callbacks = callbacks
         self.thing = Thing()
@@ -79,7 +86,9 @@ def contenders() -> dict[str, Any]:
         "`lastly.finalize`, not declared": ByFinalizer(lastly.finalize, PLAIN),
         "`weakref.finalize`, not declared": ByFinalizer(weakref.finalize, PLAIN),
         "`multiprocessing.resource_tracker`": ByTracker(resource_tracker, names, PLAIN),
-        "`loky.backend.resource_tracker`": ByTracker(of_loky, {FILE: "file", TREE: "folder"}, PLAIN),
+        "`loky.backend.resource_tracker`": ByTracker(
+            of_loky, {FILE: "file", TREE: "folder"}, PLAIN
+        ),
     }
 
 
@@ -88,8 +97,8 @@ TITLES = ("register", "cancel", "run")
 
 def declared(effort: Effort) -> list[Group]:
     for kind in (FILE, TREE):
-        with scratch() as folder:
-            of = child(__file__, folder, kind, effort.rounds // 2, effort.declared)
+        with scratch() as folder, scratch(MEMORY) as files:
+            of = child(__file__, folder, files, kind, effort.rounds // 2, effort.declared)
         base = of["`multiprocessing.resource_tracker`"]
         rows = []
         for name, times in of.items():
@@ -113,7 +122,7 @@ def both(times: Figures, other: str) -> float:
 
 def quantile(figures: Iterable[float], portion: float) -> float:
     ordered = sorted(figures)
-    return ordered[int((len(ordered) - 1) * portion)]
+    return ordered[math.ceil(len(ordered) * portion) - 1]
 
 
 def measure(folder: Path, kind: str, rounds: int, count: int) -> dict[str, Figures]:
@@ -162,6 +171,6 @@ def make(kind: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    where, which, *numbers = sys.argv[1:]
-    os.environ["LASTLY_JOURNALS"] = os.path.join(where, "journals")
-    print(json.dumps(measure(Path(where), which, *map(int, numbers))))
+    disk, memory, which, *numbers = sys.argv[1:]
+    os.environ["LASTLY_JOURNALS"] = os.path.join(disk, "journals")
+    print(json.dumps(measure(Path(memory), which, *map(int, numbers))))

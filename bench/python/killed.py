@@ -1,7 +1,8 @@
 """From `kill -9` to the first cleanup; and the process that does it: its start, and its memory.
 
-All do the same: remove one file in memory, that stands for shared memory. The parent waits for two things: the end of
-the killed process, which nobody can be ahead of by much, and the file being gone, by inotify.
+All do the same: remove one file in memory, which stands for shared memory. The parent waits for
+two things: that the killed process has ended, as the guard does, and that the file is gone, by
+inotify. A tracker waits for the end of a pipe, which comes a little before the end of the process.
 """
 
 from __future__ import annotations
@@ -22,17 +23,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from declared import quantile
+from declared import MEMORY, quantile
 from measure import Effort, Group, median, scratch, table
 
-SHARED = "/dev/shm"
 NAMES = {
     "guard": "**lastly**: the guard",
     "tracker": "`multiprocessing.resource_tracker`",
     "loky": "`loky.backend.resource_tracker`",
 }
 SIZES = {0: "small", 1 << 30: "1 GiB resident"}
-MEMORY = ("Rss", "Pss", "Private")
+KINDS = ("Rss", "Pss", "Private")
 
 
 class Death(NamedTuple):
@@ -43,7 +43,7 @@ class Death(NamedTuple):
     #: Milliseconds until the first registration returned, and until somebody stood by.
     returned: float
     ready: float
-    #: KiB, of each of `MEMORY`.
+    #: KiB, of each of `KINDS`.
     memory: dict[str, int]
 
 
@@ -71,7 +71,7 @@ def killed(effort: Effort) -> list[Group]:
         row = [title]
         for times in ([one.returned for one in small], [one.ready for one in small]):
             row += [f"{quantile(times, 0.5):.2f}", f"{quantile(times, 0.99):.2f}"]
-        row += [f"{median(one.memory[kind] for one in small):.0f}" for kind in MEMORY]
+        row += [f"{median(one.memory[kind] for one in small):.0f}" for kind in KINDS]
         rows.append(row)
     head = ["", "the first registration returns, p50 (ms)", "p99", "it stands by, p50", "p99"]
     head += [f"{kind} (KiB)" for kind in ("resident", "proportional", "private")]
@@ -125,7 +125,7 @@ def deletions() -> int:
     deleted, moved = 0x200, 0x40
     library = ctypes.CDLL(None, use_errno=True)
     notices: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-    watch: int = library.inotify_add_watch(notices, SHARED.encode(), deleted | moved)
+    watch: int = library.inotify_add_watch(notices, bytes(MEMORY), deleted | moved)
     assert notices >= 0 and watch >= 0, os.strerror(ctypes.get_errno())
     return notices
 
@@ -148,7 +148,9 @@ def memory_of(process: int) -> dict[str, int]:
         for line in lines:
             kind, *number = line.split()
             if number[-1:] == ["kB"]:
-                found[kind.rstrip(":").partition("_")[0]] += int(number[0])
+                kind = kind.rstrip(":")
+                # Private_Clean and Private_Dirty.
+                found["Private" if kind.startswith("Private_") else kind] += int(number[0])
     return found
 
 
@@ -157,7 +159,7 @@ def owner(name: str, size: int) -> None:
     gc.disable()
     resident = b"x" * size
     file = f"lastly-bench-{os.getpid()}"
-    path = os.path.join(SHARED, file)
+    path = str(MEMORY / file)
     Path(path).write_bytes(b"x")
     said: dict[str, Any] = {"name": file, "stands_by": None}
     register = {"guard": by_guard, "tracker": by_tracker, "loky": by_loky}[name]()

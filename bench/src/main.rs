@@ -65,8 +65,8 @@ fn main() {
         ["gc-child", contender, what, ref numbers @ ..] => {
             gc::child::child(contender, what, numbers)
         }
-        [declared::CHILD, effort, scratch] => {
-            declared::child(if effort == "full" { &FULL } else { &QUICK }, scratch);
+        [declared::CHILD, effort, process] => {
+            declared::child(if effort == "full" { &FULL } else { &QUICK }, process);
         }
         _ => tables(&arguments),
     }

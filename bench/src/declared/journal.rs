@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use lastly::{Finalizer, Watched, actions, finalize};
 
+use super::Scratch;
 use crate::Effort;
 use crate::measure::{median, ratio};
 
 /// How many are declared and stay so, beside.
 const BESIDE: [u32; 3] = [0, 1_000, 100_000];
 
-pub(super) fn table(effort: &Effort, journals: &Path) {
+pub(super) fn table(effort: &Effort, scratch: &Scratch) {
+    let journals = &scratch.journals();
     let pairs = effort.pairs;
     println!("### Rust: {pairs} declared and cancelled, in one process\n");
     println!(
@@ -20,7 +22,7 @@ pub(super) fn table(effort: &Effort, journals: &Path) {
     );
     println!("|---|---|---|---|---|---|---|");
     let object = Watched::new(0);
-    let path = journals.join("not-there");
+    let path = scratch.memory.join("not-there");
     let declare = || finalize(&object, actions::remove_file, path.clone()).erase();
     let mut beside: Vec<Finalizer> = Vec::new();
     for count in BESIDE.into_iter().filter(|count| *count <= pairs) {

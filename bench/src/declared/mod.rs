@@ -21,42 +21,58 @@ use crate::Effort;
 /// What says that this process is that one.
 pub(crate) const CHILD: &str = "declared-child";
 
+/// Where files are made for this.
+struct Scratch {
+    /// On the disk that this program is on: so are the journals.
+    disk: PathBuf,
+    /// What is declared is here, so that the disk's moods are not in the figures.
+    memory: PathBuf,
+}
+
+impl Scratch {
+    fn of(process: u32) -> Self {
+        let name = format!("lastly-bench-{process}");
+        let program = std::env::current_exe().expect("it is known");
+        let [disk, memory] =
+            [program.as_path(), Path::new("/dev/shm/_")].map(|it| it.with_file_name(&name));
+        Self { disk, memory }
+    }
+
+    fn journals(&self) -> PathBuf {
+        self.disk.join("journals")
+    }
+}
+
 pub(crate) fn tables(effort: &Effort) {
-    let scratch = scratch();
-    let remove = defer(|path| fs::remove_dir_all(path), scratch.clone());
+    let process = std::process::id();
+    let scratch = Scratch::of(process);
+    let remove = [&scratch.disk, &scratch.memory].map(|directory| {
+        fs::create_dir(directory).expect("there is room");
+        defer(|path| fs::remove_dir_all(path), directory.clone())
+    });
     let status = Command::new(std::env::current_exe().expect("it is known"))
-        .args([CHILD, if effort.is_full() { "full" } else { "quick" }])
-        .arg(&scratch)
-        .env("LASTLY_JOURNALS", scratch.join("journals"))
+        .args([CHILD, if effort.is_full() { "full" } else { "quick" }, &process.to_string()])
+        .env("LASTLY_JOURNALS", scratch.journals())
         .status();
-    remove.call();
+    drop(remove);
     assert!(status.is_ok_and(|it| it.success()), "the tables of declared actions failed");
 }
 
-/// A directory on the disk that this program is on.
-fn scratch() -> PathBuf {
-    let program = std::env::current_exe().expect("it is known");
-    let name = format!("lastly-bench-{}", std::process::id());
-    let scratch = program.with_file_name(name);
-    fs::create_dir(&scratch).expect("there is room beside this program");
-    scratch
-}
-
-pub(crate) fn child(effort: &Effort, scratch: &str) {
-    let scratch = Path::new(scratch);
+pub(crate) fn child(effort: &Effort, process: &str) {
+    let scratch = Scratch::of(process.parse().expect("a number"));
     match protection() {
         Protection::Guard => {}
         less => println!("*Measured without a guard: {less:?}*\n"),
     }
-    registration::table(effort, scratch);
-    parts::table(effort, scratch);
-    synced::table(effort, scratch);
-    journal::table(effort, &scratch.join("journals"));
-    trees::table(effort, scratch);
+    registration::table(effort, &scratch.memory);
+    parts::table(effort, &scratch);
+    synced::table(effort, &scratch);
+    journal::table(effort, &scratch);
+    trees::table(effort, &scratch);
 }
 
 /// A portion of these figures is at most that.
 fn quantile(figures: &mut [f64], portion: f64) -> f64 {
     figures.sort_by(f64::total_cmp);
-    figures[((figures.len() - 1) as f64 * portion) as usize]
+    figures[(figures.len() as f64 * portion).ceil() as usize - 1]
 }

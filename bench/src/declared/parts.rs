@@ -12,30 +12,29 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, fstat, op
 use rustix::pipe::pipe;
 use rustix::process::{geteuid, getpid};
 
+use super::Scratch;
 use crate::Effort;
 use crate::measure::medians;
 
 /// As many bytes as a record of a removal has, with a path of usual length.
 pub(super) const RECORD: [u8; 192] = [0; 192];
 
-pub(super) fn table(effort: &Effort, scratch: &Path) {
+pub(super) fn table(effort: &Effort, scratch: &Scratch) {
     let (reader, _writer) = pipe().expect("there are descriptors");
     let file = |path: &Path| {
         let options = File::options().append(true).create(true).truncate(false).open(path);
         options.expect("there is room")
     };
-    let on_disk = file(&scratch.join("bare"));
-    let in_memory = Path::new("/dev/shm").join(format!("lastly-bench-{}", std::process::id()));
-    let memory = file(&in_memory);
-    std::fs::remove_file(in_memory).expect("it is there");
-    let directory = File::open(scratch).expect("it is there");
+    let on_disk = file(&scratch.disk.join("bare"));
+    let in_memory = file(&scratch.memory.join("bare"));
+    let directory = File::open(&scratch.memory).expect("it is there");
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let looks = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
     let parts: [(&str, &dyn Fn()); 7] = [
         ("open its directory, following no link, and close it", &|| {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-            _ = black_box(openat2(CWD, scratch, flags, Mode::empty(), resolve));
+            _ = black_box(openat2(CWD, &scratch.memory, flags, Mode::empty(), resolve));
         }),
         ("look at the directory and at the file", &|| {
             _ = black_box(statx(&directory, "", AtFlags::EMPTY_PATH, looks));
@@ -50,7 +49,7 @@ pub(super) fn table(effort: &Effort, scratch: &Path) {
         ("write the record, on the disk", &|| {
             (&on_disk).write_all(&RECORD).expect("there is room");
         }),
-        ("the same in memory", &|| (&memory).write_all(&RECORD).expect("there is room")),
+        ("the same in memory", &|| (&in_memory).write_all(&RECORD).expect("there is room")),
     ];
     println!("### Rust: what a registration asks of the system, each alone (ns)\n");
     println!("| | |\n|---|---|");

@@ -60,7 +60,7 @@ struct Times {
     run: Vec<f64>,
 }
 
-pub(super) fn table(effort: &Effort, scratch: &Path) {
+pub(super) fn table(effort: &Effort, memory: &Path) {
     println!(
         "### Rust: a declared action of what is there, and the same callback, not declared (µs)\n"
     );
@@ -71,7 +71,7 @@ pub(super) fn table(effort: &Effort, scratch: &Path) {
     let mut times: [Times; 4] = Default::default();
     for round in 0..=effort.rounds {
         for (contender, times) in CONTENDERS.iter().zip(&mut times) {
-            contender.take_turn(effort.declared, scratch, times);
+            contender.take_turn(effort.declared, memory, times);
             if round == 0 {
                 *times = Times::default();
             }
@@ -96,9 +96,9 @@ pub(super) fn table(effort: &Effort, scratch: &Path) {
 }
 
 impl Contender {
-    fn take_turn(&self, count: u32, scratch: &Path, times: &mut Times) {
+    fn take_turn(&self, count: u32, memory: &Path, times: &mut Times) {
         let object = Watched::new(0);
-        let stays = scratch.join("stays");
+        let stays = memory.join("stays");
         (self.make)(&stays);
         for _ in 0..count {
             let path = stays.clone();
@@ -111,7 +111,7 @@ impl Contender {
         }
         // Fewer: they have to be made first.
         let paths: Vec<PathBuf> =
-            (0..count / 10).map(|n| scratch.join(format!("goes-{n}"))).collect();
+            (0..count / 10).map(|n| memory.join(format!("goes-{n}"))).collect();
         paths.iter().for_each(|path| (self.make)(path));
         for path in paths {
             let finalizer = (self.register)(&object, path.clone());

@@ -2,26 +2,25 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 use lastly::{Watched, actions, finalize};
 
 use super::parts::RECORD;
-use super::quantile;
 use super::registration::micros;
+use super::{Scratch, quantile};
 use crate::Effort;
 use crate::measure::ratio;
 
-pub(super) fn table(effort: &Effort, scratch: &Path) {
+pub(super) fn table(effort: &Effort, scratch: &Scratch) {
     println!("### Rust: declared through to the disk, and cancelled through to it (µs)\n");
     println!("| | p50 | p99 | × |\n|---|---|---|---|");
-    let path = scratch.join("stays");
+    let path = scratch.memory.join("stays");
     fs::write(&path, "x").expect("there is room");
     let mut bare = File::options()
         .append(true)
         .create(true)
-        .open(scratch.join("bare"))
+        .open(scratch.disk.join("bare"))
         .expect("there is room");
     let object = Watched::new(0);
     let [mut declared, mut cancelled, mut written] = [const { Vec::<f64>::new() }; 3];

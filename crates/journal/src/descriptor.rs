@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use rustix::fs::fstat;
+use rustix::fs::{Stat, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
 
 /// The last of those that every program takes for its standard streams.
@@ -37,6 +37,12 @@ impl Descriptor {
     /// Whether it is still what it was.
     pub(crate) fn is_open(&self) -> bool {
         identity(&*self.file).is_ok_and(|of| of == self.of)
+    }
+
+    /// Whether it is, and the file has no name any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        let is_own = |stat: &Stat| (stat.st_dev, stat.st_ino) == self.of;
+        fstat(&*self.file).is_ok_and(|stat| is_own(&stat) && stat.st_nlink == 0)
     }
 
     /// Whether both are of the same file.

@@ -216,7 +216,7 @@ impl Log {
 
     /// Whether somebody has removed it: what is written into it now nobody finds.
     pub(crate) fn is_removed(&self) -> bool {
-        self.file.is_open() && self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+        self.file.is_removed()
     }
 
     /// Opens and locks it again if somebody has closed it.
