@@ -61,14 +61,15 @@ fn guard(journal: &str, options: Option<Options>) -> io::Result<()> {
             process::beside(|| _ = sweep_at_start(&directory, options));
         }
     };
-    let died = owner_of(&directory, journal)?.await_end(ready)?;
+    let owner = owner_of(&directory, journal)?;
+    let died = owner.await_end(ready)?;
     for pause in PAUSES {
         // What fails altogether, as the disk is full, may work when something was done.
-        if replay(&directory, journal, died, &mut |_, _| ()).is_ok_and(|is_done| is_done) {
+        if replay(&directory, journal, (&owner, died), &mut |_, _| ()).is_ok_and(|it| it) {
             return Ok(());
         }
         thread::sleep(pause);
     }
-    replay(&directory, journal, died, &mut |_, _| ())?;
+    replay(&directory, journal, (&owner, died), &mut |_, _| ())?;
     Ok(())
 }

@@ -269,7 +269,7 @@ pub fn owner_of(directory: &Directory, name: &str) -> io::Result<Owner> {
     }
 }
 
-/// Waits until nobody has this journal, whose owner died at that moment, and does what it says. `tell` hears of
+/// Waits until nobody has this journal, whose owner was seen to die at that moment, and does what it says. `tell` hears of
 /// each entry. False: something is left.
 ///
 /// # Errors
@@ -278,7 +278,7 @@ pub fn owner_of(directory: &Directory, name: &str) -> io::Result<Owner> {
 pub fn replay(
     directory: &Directory,
     name: &str,
-    died: i64,
+    (owner, died): (&Owner, i64),
     tell: &mut dyn FnMut(&Entry, &Fate),
 ) -> io::Result<bool> {
     let mut log = loop {
@@ -290,10 +290,11 @@ pub fn replay(
             Err(Closed::Failed(error)) => return Err(error),
         }
     };
-    // What it says of its owner, the guard has read before; what it says now was written by that.
     let Ok(reading) = log.read() else { return Ok(false) };
     let reading = reading?;
-    let life = reading.header.owner.life();
+    // That one was seen to end. Another may have its number by now, and have started in the same tick of the clock.
+    let is_seen = reading.header.owner == *owner;
+    let life = if is_seen { Life::Dead } else { reading.header.owner.life() };
     if !life.is_dead() {
         return Ok(false);
     }

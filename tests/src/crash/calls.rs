@@ -159,7 +159,7 @@ fn reached(trace: &Trace, wanted: usize) -> Reached {
     match trace.killed.len() {
         0 => Reached::Nothing,
         killed if killed == wanted => Reached::All,
-        _ if kills_program && !trace.killed.contains_key(&Victim::Program) => Reached::Nothing,
+        _ if kills_program && !trace.killed.contains(&Victim::Program) => Reached::Nothing,
         _ => Reached::First,
     }
 }

@@ -165,3 +165,57 @@ fn look_for_what_nobody_made(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Fate;
+
+    /// What is to be there in the end, after these lines.
+    fn end_of(lines: &str) -> Option<bool> {
+        let mut fate = Fate::NEW;
+        lines.split(' ').for_each(|line| fate.heed(line));
+        fate.is_to_be_there()
+    }
+
+    #[test]
+    fn what_is_declared_goes_also_if_it_was_cut_off_while_it_was_made_or_removed() {
+        for lines in [
+            "declaring declared",
+            "declaring declared making",
+            "declaring declared making made",
+            "making made declaring declared",
+            "making made declaring declared calling",
+            "making made declaring declared dropping",
+            "making made declaring declared calling called",
+        ] {
+            assert_eq!(end_of(lines), Some(false), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_declared_or_somebody_has_given_up_stays() {
+        for lines in [
+            "making made",
+            "making made declaring declared keeping kept",
+            "declaring declared keeping kept making made",
+            "making made declaring declared calling called remaking remade",
+            "making made declaring declared exchanging exchanged",
+            "making made declaring declared exchanging exchanged calling called",
+        ] {
+            assert_eq!(end_of(lines), Some(true), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_off_in_the_middle_may_be_either() {
+        for lines in [
+            "making",
+            "making made declaring",
+            "making made declaring declared keeping",
+            "making made declaring declared calling called remaking",
+            "making made declaring declared exchanging",
+        ] {
+            assert_eq!(end_of(lines), None, "{lines}");
+        }
+    }
+}

@@ -3,13 +3,12 @@
 //! At the stop before the call nothing of it has happened yet. So one run for each call goes through all
 //! states in which a process can be killed, as far as others can see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -34,8 +33,8 @@ pub type Kills = BTreeMap<Victim, usize>;
 pub struct Trace {
     /// How many calls each has begun.
     pub calls: BTreeMap<Victim, usize>,
-    /// Who was killed, and the number of the call.
-    pub killed: BTreeMap<Victim, u64>,
+    /// Who was killed.
+    pub killed: BTreeSet<Victim>,
 }
 
 /// Has this process stop, so that who has started it can go on by [`run`].
@@ -128,8 +127,7 @@ impl Tracer<'_> {
         if let (true, Some(role)) = (traced.in_call, traced.role) {
             let count = self.trace.calls.entry(role).or_default();
             if self.kills.get(&role) == Some(count) {
-                let number = number_of_call(process).unwrap_or(u64::MAX);
-                self.trace.killed.insert(role, number);
+                self.trace.killed.insert(role);
                 _ = kill(process, Signal::SIGKILL);
                 return;
             }
@@ -186,35 +184,4 @@ impl Tracer<'_> {
             ptrace::cont(process, signal)
         };
     }
-}
-
-fn number_of_call(process: Pid) -> Option<u64> {
-    let found = ptrace::syscall_info(process).ok()?;
-    if found.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
-        return None;
-    }
-    // SAFETY: so it says, that it is the one of an entry.
-    Some(unsafe { found.u.entry }.nr)
-}
-
-/// What the system calls the call with this number, where that is of interest.
-#[must_use]
-pub fn name_of_call(number: u64) -> String {
-    let names = [
-        (libc::SYS_write, "write"),
-        (libc::SYS_openat, "openat"),
-        (libc::SYS_openat2, "openat2"),
-        (libc::SYS_statx, "statx"),
-        (libc::SYS_renameat, "renameat"),
-        (libc::SYS_renameat2, "renameat2"),
-        (libc::SYS_unlinkat, "unlinkat"),
-        (libc::SYS_flock, "flock"),
-        (libc::SYS_ftruncate, "ftruncate"),
-        (libc::SYS_close, "close"),
-        (libc::SYS_poll, "poll"),
-        (libc::SYS_fdatasync, "fdatasync"),
-        (libc::SYS_fsync, "fsync"),
-    ];
-    let known = names.iter().find(|(code, _)| u64::try_from(*code) == Ok(number));
-    known.map_or_else(|| format!("call {number}"), |(_, name)| (*name).to_owned())
 }

@@ -82,13 +82,16 @@ impl Canaries {
             fs::write(folder.join(number.to_string()), "canary")?;
         }
         let mut this = Self { folder, were: vec![] };
-        this.were = (0..count).filter_map(|number| this.look(number)).collect();
-        assert_eq!(this.were.len(), count, "they were just made");
+        this.were = (0..=count).filter_map(|number| this.look(number)).collect();
+        assert_eq!(this.were.len(), count + 1, "they were just made");
         Ok(this)
     }
 
+    /// The last is the folder.
     fn look(&self, number: usize) -> Option<Canary> {
-        let metadata = self.folder.join(number.to_string()).symlink_metadata().ok()?;
+        let path = self.folder.join(number.to_string());
+        let path = if path.exists() { path } else { self.folder.clone() };
+        let metadata = path.symlink_metadata().ok()?;
         Some(Canary {
             inode: metadata.ino(),
             length: metadata.len(),
