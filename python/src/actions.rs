@@ -29,16 +29,16 @@ use lastly_journal::Failure;
 use lastly_journal::actions::{self, Action};
 use lastly_journal::own::{self, Manner, Protection};
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyNotADirectoryError, PyOSError, PyPermissionError, PyProcessLookupError,
-    PyRuntimeWarning, PyTypeError, PyValueError,
+    PyFileNotFoundError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyTypeError,
+    PyValueError,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::callback::BoundCallback;
+use crate::class;
 use crate::object::BoundContent;
-use crate::{class, exit};
 
 /// What a function of ours is called for.
 #[derive(Clone, Copy)]
@@ -197,20 +197,20 @@ where
 
 /// What the system says is an `OSError`; a `ValueError`, what it was not even asked.
 fn error(failure: Failure) -> PyErr {
-    let is_refused = failure.refused;
+    let Failure { refused, code, .. } = failure;
     let error = io::Error::from(failure);
     let text = error.to_string();
-    match error.kind() {
-        _ if is_refused => PyValueError::new_err(text),
-        ErrorKind::InvalidInput => PyValueError::new_err(text),
-        ErrorKind::NotFound => PyFileNotFoundError::new_err((libc::ENOENT, text)),
-        ErrorKind::NotADirectory => PyNotADirectoryError::new_err((libc::ENOTDIR, text)),
-        ErrorKind::PermissionDenied => PyPermissionError::new_err((libc::EACCES, text)),
-        ErrorKind::DirectoryNotEmpty => PyOSError::new_err((libc::ENOTEMPTY, text)),
-        ErrorKind::ReadOnlyFilesystem => PyOSError::new_err((libc::EROFS, text)),
-        ErrorKind::ResourceBusy => PyOSError::new_err((libc::EBUSY, text)),
-        _ => error.into(),
-    }
+    let code = match error.kind() {
+        _ if refused => return PyValueError::new_err(text),
+        _ if code.is_some() => code,
+        ErrorKind::InvalidInput => return PyValueError::new_err(text),
+        ErrorKind::NotFound => Some(libc::ENOENT),
+        ErrorKind::NotADirectory => Some(libc::ENOTDIR),
+        ErrorKind::PermissionDenied => Some(libc::EACCES),
+        _ => None,
+    };
+    // By this number, it is of the subclass that says so.
+    code.map_or_else(|| error.into(), |code| PyOSError::new_err((code, text)))
 }
 
 /// Tells that what was just declared by this key is not protected as it should be. If that is an error,
@@ -326,11 +326,10 @@ fn call<'py>(callback: &BoundCallback<'py>, asked: Asked) -> PyResult<Bound<'py,
     result
 }
 
-/// The callback will not run: nor is anybody else to do what it declared. Other threads run meanwhile. While the interpreter is taken down this does nothing:
-/// what was not run then is the guard's to do.
+/// The callback will not run: nor is anybody else to do what it declared. Other threads run meanwhile.
 #[inline]
 pub(crate) fn give_up(content: &BoundContent<'_>) {
-    if is_one(&content.callback.function) && !exit::is_over() {
+    if is_one(&content.callback.function) {
         let key = key(&content.weakref);
         content.weakref.py().detach(|| own::cancel(key));
     }

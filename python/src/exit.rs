@@ -110,7 +110,7 @@ impl Drop for Remains {
     fn drop(&mut self) {
         if is_over() {
             // SAFETY: objects die attached. (`Python::attach` would refuse: it is over.)
-            live::clear(unsafe { Python::assume_attached() });
+            live::abandon(unsafe { Python::assume_attached() });
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::class;
 use crate::door::{self, PythonDoor, REGISTRY};
 use crate::finalizer::Finalizer;
 use crate::names;
+use crate::object::BoundContent;
 
 /// Every finalizer that is alive, oldest first.
 #[pyfunction]
@@ -49,15 +50,24 @@ pub(crate) fn end(finalizer: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Ends every finalizer unrun.
 #[pyfunction]
 pub(crate) fn clear(py: Python<'_>) {
+    let contents = take_all(py);
+    contents.iter().for_each(actions::give_up);
+}
+
+/// The same, as there is no program any more. What was declared is the guard's to do.
+pub(crate) fn abandon(py: Python<'_>) {
+    drop(take_all(py));
+}
+
+fn take_all(py: Python<'_>) -> Vec<BoundContent<'_>> {
     let all = alive(py);
     let mut contents = Vec::with_capacity(all.len());
     for finalizer in &all {
         // SAFETY: it is one.
-        contents.push(unsafe { Finalizer::new(finalizer.as_borrowed()) }.take());
+        contents.extend(unsafe { Finalizer::new(finalizer.as_borrowed()) }.take());
     }
-    // Only now, when none is alive: what they held may be objects of others.
-    contents.iter().flatten().for_each(actions::give_up);
-    drop(contents);
+    // They are dropped when none is alive any more: what they held may be objects of others.
+    contents
 }
 
 type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, u64);

@@ -240,3 +240,56 @@ def test_children_of_multiprocessing_perform_their_own(tmp_path: Path, method: s
     ended, left = play(tmp_path, program, method)
     said = [str(["child's", "parent's"]), "0 " + str(["parent's"])]
     assert (ended.said, ended.complaints, left) == (said, "", [])
+
+
+def test_what_is_given_up_at_the_very_end_stays(tmp_path: Path) -> None:
+    program = """
+        class Late:
+            def __init__(self):
+                self.needs = lastly.finalize, Thing(), remove_tree, tree
+
+            # While the interpreter takes its modules down.
+            def __del__(self):
+                finalize, thing, remove_tree, tree = self.needs
+                finalize(thing, remove_tree, tree("late")).detach()
+
+        finalize(remove_tree, tree("done"))
+        late = Late()
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.complaints, left) == ("", ["late"])
+
+
+def test_a_program_without_standard_streams(tmp_path: Path) -> None:
+    program = """
+        for number in range(3):
+            os.close(number)
+        finalize(remove_tree, tree("a"))
+        for number in range(3):
+            try:
+                os.write(number, b"an error message that nobody sees")
+            except OSError:
+                pass
+        die()
+    """
+    assert play(tmp_path, program)[1] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights")
+def test_what_a_process_declared_before_it_gave_up_its_rights(tmp_path: Path) -> None:
+    program = """
+        os.chmod(here, 0o777)
+        finalize(remove_tree, tree("root's"))
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        import warnings
+        warnings.simplefilter("ignore")
+        finalize(remove_tree, tree("nobody's"))
+        descriptors = [os.readlink(f"/proc/self/fd/{it}") for it in os.listdir("/proc/self/fd")
+                       if os.path.exists(f"/proc/self/fd/{it}")]
+        say([name for name in descriptors if name.endswith(".journal")])
+        die()
+    """
+    os.chmod(tmp_path, 0o755)
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["[]"], ["nobody's", "root's"])

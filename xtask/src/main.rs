@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod crash;
 mod demo;
 mod interpreters;
 mod python;
@@ -82,6 +83,9 @@ enum Command {
         #[arg(long)]
         python: bool,
     },
+    /// Kill processes that have declared actions, their guards and sweeps: at random moments, and before
+    /// each of their system calls. See that what they declared goes, and nothing else.
+    Crash(crash::Amount),
     /// Build the libraries with the oldest Rust that they promise to support (needs it).
     Msrv,
 }
@@ -131,6 +135,7 @@ fn run(command: Command) -> Result<()> {
             let actor = if python { stress::python()? } else { vec![] };
             stress::stress(seed, first, rounds, &actor)
         }
+        Command::Crash(amount) => crash::crash(&amount),
         Command::Msrv => checks::msrv()?.or_complain(),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn python() -> Result<Vec<OsString>> {
 }
 
 /// Short enough to be typed again.
-fn seed_of_this_moment() -> u64 {
+pub(crate) fn seed_of_this_moment() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos()) % 1_000_000
 }

@@ -15,8 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use lastly_journal::Directory;
-use lastly_journal::guard::{READY, SWEEP};
-use lastly_journal::sweep::{owner_of, replay, sweep_at_start};
+use lastly_journal::guard::{READY, options};
+use lastly_journal::sweep::{Options, owner_of, replay, sweep_at_start};
 use rustix::process::{setsid, umask};
 
 use crate::process;
@@ -26,15 +26,15 @@ use crate::process;
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(2)];
 
-/// `lastly guard JOURNAL [sweep]`, with the directory of the journals as standard input, and a pipe as
+/// `lastly guard JOURNAL [sweep | trust-locks]`, with the directory of the journals as standard input, and a pipe as
 /// standard output. Only the library starts it so.
 pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     process::close_others();
     let journal = arguments.next().and_then(|name| name.into_string().ok());
-    let is_to_sweep = arguments.next().is_some_and(|argument| argument == SWEEP);
+    let options = options(arguments.next().as_deref());
     let guarded = journal
         .ok_or_else(|| io::Error::other("the library starts this; there is nothing to see here"))
-        .and_then(|journal| guard(&journal, is_to_sweep));
+        .and_then(|journal| guard(&journal, options));
     match guarded {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,7 +44,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
+fn guard(journal: &str, options: Option<Options>) -> io::Result<()> {
     let directory =
         Directory::of_descriptor(File::from(io::stdin().as_fd().try_clone_to_owned()?))?;
     // Whatever it does from here on is its own.
@@ -56,14 +56,15 @@ fn guard(journal: &str, is_to_sweep: bool) -> io::Result<()> {
     let ready = || {
         // If nobody listens any more, its owner is dead: that is what it waits for.
         _ = io::stdout().write_all(&[READY]).and_then(|()| io::stdout().flush());
-        if is_to_sweep {
+        if let Some(options) = options {
             // Beside the wait, which must not be late.
-            process::beside(|| _ = sweep_at_start(&directory));
+            process::beside(|| _ = sweep_at_start(&directory, options));
         }
     };
     let died = owner_of(&directory, journal)?.await_end(ready)?;
     for pause in PAUSES {
-        if replay(&directory, journal, died, &mut |_, _| ())? {
+        // What fails altogether, as the disk is full, may work when something was done.
+        if replay(&directory, journal, died, &mut |_, _| ()).is_ok_and(|is_done| is_done) {
             return Ok(());
         }
         thread::sleep(pause);

@@ -55,6 +55,8 @@ pub(crate) fn ignore_signals() {
         libc::SIGALRM,
         libc::SIGUSR1,
         libc::SIGUSR2,
+        libc::SIGXFSZ,
+        libc::SIGXCPU,
         libc::SIGCHLD,
     ] {
         // SAFETY: a disposition that is no handler.

@@ -8,9 +8,13 @@ use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::{Stat, fstat};
+use rustix::io::fcntl_dupfd_cloexec;
+
+/// The last of those that every program takes for its standard streams.
+const STANDARD: i32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Descriptor {
@@ -21,9 +25,13 @@ pub(crate) struct Descriptor {
 
 impl Descriptor {
     pub(crate) fn new(file: impl Into<File>) -> io::Result<Self> {
-        let file = ManuallyDrop::new(file.into());
-        let of = identity(&*file)?;
-        Ok(Self { file, of })
+        let mut file = file.into();
+        if file.as_raw_fd() <= STANDARD {
+            // The program has closed one of those; but who writes an error message, does not know.
+            file = fcntl_dupfd_cloexec(&file, STANDARD + 1)?.into();
+        }
+        let of = identity(&file)?;
+        Ok(Self { file: ManuallyDrop::new(file), of })
     }
 
     /// Whether it is still what it was.

@@ -12,11 +12,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstatfs, openat};
+use rustix::fs::{Mode, OFlags, fstatfs, fsync, openat};
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::descriptor::Descriptor;
 use crate::failure::Failure;
+use crate::fork;
 
 /// The variable that names another place than `$XDG_STATE_HOME/lastly/journals`.
 pub const VARIABLE: &str = "LASTLY_JOURNALS";
@@ -79,7 +80,8 @@ impl Directory {
     }
 
     fn path_of_user() -> Result<PathBuf, Failure> {
-        if getuid() != geteuid() || getgid() != getegid() {
+        // Also if it has given up the difference: who runs it has chosen the environment.
+        if fork::is_secure() || getuid() != geteuid() || getgid() != getegid() {
             return Err(Failure::refusal(
                 "a program that has more rights than who runs it keeps no journal",
             ));
@@ -162,6 +164,16 @@ impl Directory {
         Ok(())
     }
 
+    /// Has the names in it be on the disk; its own too, and those of what it is in, as they may be new.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        fsync(&*self.file)?;
+        for above in self.path.ancestors().skip(1).take(3) {
+            // Where that may not be read, it was there before.
+            _ = File::open(above).map(fsync);
+        }
+        Ok(())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -184,7 +196,7 @@ impl Directory {
 
     /// Opens a file in it, which is no link.
     pub(crate) fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        debug_assert!(is_plain(name), "a name, not a path");
+        debug_assert!(is_plain(name) || name == ".", "a name, not a path");
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         Ok(openat(&*self.file, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
@@ -219,12 +231,29 @@ fn trust_what_is_above(path: &Path) -> Result<(), Failure> {
         }
         // In a sticky one others can make files, but not replace those of the user.
         let is_sticky = metadata.mode() & 0o1000 != 0;
-        if metadata.mode() & 0o022 != 0 && !is_sticky {
-            let reason = format!("others can write to {}", above.display());
+        let by_group = metadata.mode() & 0o020 != 0 && !is_of_one(metadata.gid());
+        if (by_group || metadata.mode() & 0o002 != 0) && !is_sticky {
+            let above = above.display();
+            let reason = format!("others can write to {above}: `chmod go-w {above}`");
             return Err(refuse(path, &format!("is not safe: {reason}")));
         }
     }
     Ok(())
+}
+
+/// Whether this is the group of the user alone, as many systems give to each: nobody else is in it.
+fn is_of_one(group: u32) -> bool {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (groups, users) = (read("/etc/group"), read("/etc/passwd"));
+    let field = |line: &str, index: usize| line.split(':').nth(index).map(str::to_owned);
+    let number = |line: &str, index| field(line, index).and_then(|it| it.parse::<u32>().ok());
+    let has_members = groups
+        .lines()
+        .filter(|line| number(line, 2) == Some(group))
+        .any(|line| field(line, 3).is_none_or(|members| !members.is_empty()));
+    let whose: Vec<_> = users.lines().filter(|line| number(line, 3) == Some(group)).collect();
+    let user = Some(geteuid().as_raw());
+    !has_members && whose.len() == 1 && whose.iter().all(|line| number(line, 2) == user)
 }
 
 fn refuse(path: &Path, reason: &str) -> Failure {

@@ -28,3 +28,9 @@ extern "C" fn in_child() {
     own::forget_parent();
     own::unlock();
 }
+
+/// Whether the system has started this program with more rights than who runs it has: then it says so for good.
+pub(crate) fn is_secure() -> bool {
+    // SAFETY: it only tells a number.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}

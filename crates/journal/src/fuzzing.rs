@@ -1,7 +1,7 @@
 //! What must hold of journals, whatever bytes they are made of. For the fuzzer, and for the tests, which make up
 //! bytes themselves.
 
-use crate::actions;
+use crate::actions::{self, Action};
 use crate::bytes::{self, Frame};
 use crate::record::{Reading, Unreadable};
 
@@ -21,13 +21,19 @@ pub fn check(bytes: &[u8]) {
         assert!(reading.length <= journal.len() as u64);
         for entry in reading.entries.values() {
             // What was understood is what was written.
-            let written = actions::write(&*entry.action);
+            let written = written(&*entry.action);
             let again = actions::read(&mut bytes::Reader(&written)).expect("it was written so");
-            assert_eq!(actions::write(&*again), written);
+            assert_eq!(self::written(&*again), written);
             assert_eq!(again.subject(), entry.action.subject());
         }
         damage(&journal, bytes);
     }
+}
+
+fn written(action: &dyn Action) -> Vec<u8> {
+    let mut writer = bytes::Writer::default();
+    actions::write(action, &mut writer);
+    writer.0
 }
 
 /// A journal of records whose checks are right and whose content is anything: bytes give the kind, the
@@ -82,7 +88,8 @@ mod tests {
     /// A header of this process, and records of all kinds.
     fn journal() -> Vec<u8> {
         let owner = Owner::own().expect("/proc is there");
-        let header = Header { owner, number: 0x1234_5678_9abc_def0, begun: birth_clock() };
+        let header =
+            Header { owner, number: 0x1234_5678_9abc_def0, begun: birth_clock(), file: (1, None) };
         let seed = bytes::seed(header.number);
         let entry = |id, path: &str| Entry {
             id,
@@ -90,6 +97,7 @@ mod tests {
             declared: birth_clock(),
             synced: id % 2 == 0,
             unguessable: false,
+            trash: 1 << 100,
             attempts: 0,
             stuck: None,
         };

@@ -5,6 +5,7 @@
 //! it says that it is ready. It keeps its end as long as it lives: so a look at ours tells whether it does.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,32 +13,36 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{child_subreaper, getpid};
 
 use crate::descriptor::Descriptor;
 use crate::directory::Directory;
+use crate::sweep::Options;
 
 /// The variable that names the program. Empty, or `0`: there is to be no guard.
 pub const VARIABLE: &str = "LASTLY_GUARD";
 
-/// The variable that keeps programs from sweeping when they start: `0`.
+/// The variable that keeps programs from sweeping when they start: `0`; or has them trust locks: `trust-locks`.
 pub const SWEEP_VARIABLE: &str = "LASTLY_SWEEP";
 
 /// What the program is called where nobody says where it is.
 const PROGRAM: &str = "lastly";
 
-/// The guard's first argument, and the one that has it sweep when it is ready.
+/// The guard's first argument. Its second is the journal, and a third has it sweep when it is ready.
 pub const GUARD: &str = "guard";
-/// See [`GUARD`].
-pub const SWEEP: &str = "sweep";
+const SWEEP: &str = "sweep";
+/// The same, as in a container that is started anew each time: see [`Options`].
+const TRUST_LOCKS: &str = "trust-locks";
 
 /// What the guard says when it waits for its owner's death.
 pub const READY: u8 = b'r';
 
-/// How long to wait for that. Machines can be slow; a program that never starts must not be.
-const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// How long to wait for that. Machines can be slow; a program that never says it must not stop this one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A guard that was started.
 #[derive(Debug)]
@@ -55,19 +60,19 @@ impl Guard {
             .arg0("lastly-guard")
             .args([GUARD, journal])
             .env_clear()
+            // Where not to remove anything.
+            .envs(env::var_os("HOME").map(|home| ("HOME", home)))
             .stdin(Stdio::from(directory.as_fd().try_clone_to_owned()?))
             .stdout(Stdio::from(theirs))
             .stderr(Stdio::null())
             // From the first moment: what kills our group does not concern it.
             .process_group(0);
-        if may_sweep() {
-            command.arg(SWEEP);
-        }
+        command.args(may_sweep());
         let mut child = command.spawn()?;
         // Its copy of the other end.
         drop(command);
         let answer = Self::await_ready(&ours);
-        if answer.is_err() {
+        if answer.is_err() && matches!(child.try_wait(), Ok(None)) {
             _ = child.kill();
         }
         // What we have started is over by now: it has started the guard. Somebody else in this process may
@@ -79,8 +84,11 @@ impl Guard {
 
     fn await_ready(pipe: &OwnedFd) -> io::Result<()> {
         let mut asked = [PollFd::new(pipe, PollFlags::IN)];
+        let begin = Instant::now();
         loop {
-            match poll(&mut asked, Some(&PATIENCE)) {
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            let left = Timespec::try_from(left).unwrap_or_default();
+            match poll(&mut asked, Some(&left)) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(_) => break,
                 Err(rustix::io::Errno::INTR) => {}
@@ -103,14 +111,35 @@ impl Guard {
     }
 }
 
-/// Whether this program's start may sweep.
-pub(crate) fn may_sweep() -> bool {
-    env::var_os(SWEEP_VARIABLE).is_none_or(|it| it != "0")
+/// How this program's start may sweep: with what argument the guard is told.
+pub(crate) fn may_sweep() -> Option<&'static str> {
+    match env::var_os(SWEEP_VARIABLE) {
+        Some(value) if value == "0" => None,
+        Some(value) if value == TRUST_LOCKS => Some(TRUST_LOCKS),
+        _ => Some(SWEEP),
+    }
+}
+
+/// How the guard is to sweep which was started with this argument, if at all.
+#[must_use]
+pub fn options(argument: Option<&OsStr>) -> Option<Options> {
+    let argument = argument?;
+    let trust_locks = argument == TRUST_LOCKS;
+    (trust_locks || argument == SWEEP).then_some(Options { unsynced: false, trust_locks })
 }
 
 /// Where the guard's program is: what the environment says; what the door says; beside the running
 /// program, or where programs are looked for.
 pub(crate) fn find(by_door: Option<&Path>) -> Result<PathBuf, String> {
+    if getpid().is_init() {
+        return Err("this is process 1: with it all others here end, the guard too".to_owned());
+    }
+    // The guard leaves who has started it, and would be this process's all the same.
+    if matches!(child_subreaper(), Ok(Some(_))) {
+        return Err("this process takes over what others have started, the guard too, and may \
+                    wait for it"
+            .to_owned());
+    }
     if let Some(named) = env::var_os(VARIABLE) {
         if named.is_empty() || named == "0" {
             return Err(format!("{VARIABLE} says that there is to be none"));
@@ -123,10 +152,10 @@ pub(crate) fn find(by_door: Option<&Path>) -> Result<PathBuf, String> {
         return Err(format!("{VARIABLE} names {named}, which is no program, or no absolute path"));
     }
     if let Some(named) = by_door {
-        if is_program(named) {
+        if is_program(named) && named.is_absolute() {
             return Ok(named.to_owned());
         }
-        return Err(format!("{} is not there, or no program", named.display()));
+        return Err(format!("{} is no program, or no absolute path", named.display()));
     }
     let beside = env::current_exe().ok().and_then(|it| Some(it.parent()?.join(PROGRAM)));
     let path = env::var_os("PATH").unwrap_or_default();

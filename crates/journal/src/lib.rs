@@ -16,7 +16,8 @@
 //! - Anything is done that a record says which was cut off, or changed after it was written.
 //! - Anything is done while its owner may be alive.
 //! - Anything is done by a process that has forked off its owner.
-//! - A file is found by its path alone.
+//! - A file is taken by its path alone for what was declared: but by its owner, where lastly has made up the
+//!   name, and where somebody forces it.
 
 pub mod actions;
 mod bytes;

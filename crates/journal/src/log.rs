@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{FlockOperation, OFlags, fdatasync, flock, fsync, renameat, unlinkat};
@@ -17,7 +18,8 @@ use rustix::process::geteuid;
 use crate::bytes;
 use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
-use crate::record::{Entry, Header, Reading, Record};
+use crate::place::Found;
+use crate::record::{Entry, Header, Reading, Record, Unreadable};
 
 /// Short journals are not worth writing anew: reading one is quicker than making a file, which may take
 /// long where many were just removed.
@@ -79,14 +81,6 @@ impl Log {
         entries: impl Iterator<Item = &'a Entry>,
         sync: bool,
     ) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        Record::Header(header).frame(0).write(0, &mut bytes);
-        let seed = bytes::seed(header.number);
-        let mut records = 1;
-        for entry in entries {
-            Record::Declared(entry).frame(records).write(seed, &mut bytes);
-            records += 1;
-        }
         let new = format!("{name}{NEW}");
         // One that is left of an attempt that was cut off is only this owner's.
         match unlinkat(directory, new.as_str(), rustix::fs::AtFlags::empty()) {
@@ -94,15 +88,23 @@ impl Log {
             Err(error) => return Err(error.into()),
         }
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::APPEND;
-        let mut file = directory.open_file(&new, flags)?;
+        let file = Descriptor::new(directory.open_file(&new, flags)?)?;
+        let header = Header { file: number_of(&file)?, ..header.clone() };
+        let mut bytes = Vec::new();
+        Record::Header(&header).frame(0).write(0, &mut bytes);
+        let seed = bytes::seed(header.number);
+        let mut records = 1;
+        for entry in entries {
+            Record::Declared(entry).frame(records).write(seed, &mut bytes);
+            records += 1;
+        }
         let written = (|| {
-            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-            file.write_all(&bytes)?;
+            flock(&*file, FlockOperation::NonBlockingLockExclusive)?;
+            (&*file).write_all(&bytes)?;
             if sync {
-                fsync(&file)?;
+                fsync(&*file)?;
             }
             renameat(directory, new.as_str(), directory, name.as_str())?;
-            if sync { fsync(directory) } else { Ok(()) }?;
             io::Result::Ok(())
         })();
         if let Err(error) = written {
@@ -110,7 +112,10 @@ impl Log {
             _ = unlinkat(directory, new.as_str(), rustix::fs::AtFlags::empty());
             return Err(error);
         }
-        let file = Descriptor::new(file)?;
+        if sync {
+            // It is in place: whatever the disk says now, from here on this is the journal.
+            _ = fsync(directory);
+        }
         let length = bytes.len() as u64;
         Ok(Self { file, name, seed, records, length, shortest: length })
     }
@@ -165,16 +170,15 @@ impl Log {
     }
 
     /// What it says. What is cut off at its end is taken away, so that more can be written.
-    pub(crate) fn read(&mut self) -> Result<io::Result<Reading>, crate::record::Unreadable> {
-        let bytes = match read_file(&self.file) {
-            Ok(bytes) => bytes,
+    pub(crate) fn read(&mut self) -> Result<io::Result<Reading>, Unreadable> {
+        let (reading, length) = match read_journal(&self.file)? {
+            Ok(read) => read,
             Err(error) => return Ok(Err(error)),
         };
-        let reading = Reading::of(&bytes)?;
         self.seed = bytes::seed(reading.header.number);
         self.records = reading.records;
         self.length = reading.length;
-        if bytes.len() as u64 > self.length {
+        if length > self.length {
             if let Err(error) = self.file.set_len(self.length) {
                 return Ok(Err(error));
             }
@@ -234,8 +238,8 @@ impl Log {
 
     /// Leaves out what is done with.
     pub(crate) fn shorten(&mut self, directory: &Directory) -> io::Result<()> {
-        let bytes = read_file(&self.file)?;
-        let reading = Reading::of(&bytes).map_err(|it| io::Error::other(format!("{it:?}")))?;
+        let read = read_journal(&self.file).map_err(|it| io::Error::other(format!("{it:?}")))?;
+        let (reading, _) = read?;
         let sync = reading.entries.values().any(|entry| entry.synced);
         let (header, entries) = (&reading.header, reading.entries.values());
         *self = Self::write_all(directory, self.name.clone(), header, entries, sync)?;
@@ -261,8 +265,28 @@ impl Log {
     }
 }
 
+/// What a journal says, and how long it is.
+pub(crate) fn read_journal(file: &File) -> Result<io::Result<(Reading, u64)>, Unreadable> {
+    let bytes = match read_file(file) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Err(error)),
+    };
+    let reading = Reading::of(&bytes)?;
+    match number_of(file) {
+        Ok(number) if number != reading.header.file => Err(Unreadable::Copied),
+        Ok(_) => Ok(Ok((reading, bytes.len() as u64))),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Inode and birth. The device is not asked: it may have another number after a boot.
+fn number_of(file: &File) -> io::Result<(u64, Option<i64>)> {
+    let identity = Found::open(file.as_fd())?.identity;
+    Ok((identity.inode, identity.born))
+}
+
 /// All that is in a file, from its beginning.
-pub(crate) fn read_file(mut file: &File) -> io::Result<Vec<u8>> {
+fn read_file(mut file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Seek::rewind(&mut file)?;
     file.read_to_end(&mut bytes)?;

@@ -43,6 +43,9 @@ struct Here {
     /// The namespaces of numbers and of times.
     pids: u64,
     times: u64,
+    /// What paths mean: the namespace of mounts, and device and inode of the root.
+    mounts: u64,
+    root: (u64, u64),
 }
 
 /// What is known of an owner.
@@ -56,6 +59,8 @@ pub enum Life {
     DeadBeforeBoot,
     /// It is, or was, on another machine.
     Elsewhere,
+    /// It was of another boot, of a machine that has no name (`/etc/machine-id`): this one, or another.
+    Nameless,
     /// It is, or was, on this machine, in a container whose processes are not seen from here.
     OtherContainer,
 }
@@ -66,18 +71,27 @@ impl Life {
     pub fn is_dead(self) -> bool {
         matches!(self, Self::Dead | Self::DeadBeforeBoot)
     }
+
+    /// Whether it is dead if nobody has its journal open: not that of a program that closes files which it has
+    /// not opened.
+    #[must_use]
+    pub fn is_dead_if_unlocked(self) -> bool {
+        matches!(self, Self::OtherContainer | Self::Nameless)
+    }
+
+    /// Whether the machine was booted since, this one or another.
+    #[must_use]
+    pub fn is_of_another_boot(self) -> bool {
+        matches!(self, Self::DeadBeforeBoot | Self::Elsewhere | Self::Nameless)
+    }
 }
 
 impl Owner {
     /// This process. `None` where the system does not tell who that is: `/proc` is not there.
     #[must_use]
     pub fn own() -> Option<Self> {
-        let pid = getpid().as_raw_nonzero().get();
-        let stat = Stat::of(pid)?;
-        // A process without a `/proc` of its own namespace would find another's.
-        if Stat::read("self")?.pid != pid {
-            return None;
-        }
+        let pid = pid();
+        let stat = Stat::of(pid).ok()??;
         Some(Self {
             pid,
             started: stat.started,
@@ -92,8 +106,11 @@ impl Owner {
     pub fn life(&self) -> Life {
         let Some(here) = Here::now() else { return Life::Alive };
         if here.boot != self.place.boot {
-            let is_same = here.machine != 0 && here.machine == self.place.machine;
-            return if is_same { Life::DeadBeforeBoot } else { Life::Elsewhere };
+            return match (here.machine, self.place.machine) {
+                (0, _) | (_, 0) => Life::Nameless,
+                (here, there) if here == there => Life::DeadBeforeBoot,
+                _ => Life::Elsewhere,
+            };
         }
         if (here.pids, here.times) != (self.place.pids, self.place.times) {
             return Life::OtherContainer;
@@ -101,10 +118,11 @@ impl Owner {
         if self.is_gone() { Life::Dead } else { Life::Alive }
     }
 
-    /// Whether it is of the running boot.
+    /// Whether paths mean here what they meant to it.
     #[must_use]
-    pub fn is_of_this_boot(&self) -> bool {
-        Here::now().is_some_and(|here| here.boot == self.place.boot)
+    pub fn sees_the_same(&self) -> bool {
+        let here = Here::now();
+        here.is_some_and(|it| (it.mounts, it.root) == (self.place.mounts, self.place.root))
     }
 
     /// Waits until it has ended, all its threads, and tells when that was, by the usual clock, in nanoseconds since
@@ -115,7 +133,9 @@ impl Owner {
     /// It cannot be known when it ends: its number means something else here.
     pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<i64> {
         let here = Here::now().ok_or(io::ErrorKind::NotFound)?;
-        if here != self.place {
+        if (here.boot, here.pids, here.times)
+            != (self.place.boot, self.place.pids, self.place.times)
+        {
             return Err(io::Error::other("it is in another container, or of another boot"));
         }
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidData)?;
@@ -144,14 +164,17 @@ impl Owner {
     pub(crate) fn write(&self, to: &mut Writer) {
         to.i32(self.pid).u64(self.started).u32(self.user);
         to.u128(self.place.machine).u128(self.place.boot);
-        to.u64(self.place.pids).u64(self.place.times);
+        to.u64(self.place.pids).u64(self.place.times).u64(self.place.mounts);
+        to.u64(self.place.root.0).u64(self.place.root.1);
         to.text(self.name.as_ref());
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let (pid, started, user) = (from.i32()?, from.u64()?, from.u32()?);
         let (machine, boot) = (from.u128()?, from.u128()?);
-        let place = Here { machine, boot, pids: from.u64()?, times: from.u64()? };
+        let (pids, times, mounts) = (from.u64()?, from.u64()?, from.u64()?);
+        let root = (from.u64()?, from.u64()?);
+        let place = Here { machine, boot, pids, times, mounts, root };
         let name = from.text()?.to_string_lossy().into_owned();
         Some(Self { pid, started, name, user, place })
     }
@@ -159,6 +182,11 @@ impl Owner {
 
 impl Here {
     fn now() -> Option<Self> {
+        // Otherwise the numbers in `/proc` are those of another namespace.
+        if Stat::read("self").ok()??.pid != pid() {
+            return None;
+        }
+        let root = fs::metadata("/").ok()?;
         let namespace = |kind| fs::metadata(format!("/proc/self/ns/{kind}")).map(|it| it.ino());
         let id = |path| fs::read_to_string(path).ok().and_then(|text| number(&text));
         let machine = id("/etc/machine-id").or_else(|| id("/var/lib/dbus/machine-id"));
@@ -168,8 +196,14 @@ impl Here {
             pids: namespace("pid").ok()?,
             // Older kernels have none.
             times: namespace("time").unwrap_or(0),
+            mounts: namespace("mnt").unwrap_or(0),
+            root: (root.dev(), root.ino()),
         })
     }
+}
+
+fn pid() -> i32 {
+    getpid().as_raw_nonzero().get()
 }
 
 /// 32 hexadecimal digits, with or without hyphens.
@@ -189,10 +223,11 @@ pub(crate) fn is_gone(pid: i32, started: u64) -> Option<bool> {
         // Older kernels, or not allowed: then the moment at which it started has to do.
         Err(_) if test_kill_process(pid) == Err(Errno::SRCH) => return Some(true),
         Err(_) => {
-            return Some(Stat::of(pid.as_raw_nonzero().get())?.started != started);
+            let stat = Stat::of(pid.as_raw_nonzero().get()).ok()??;
+            return Some(stat.started != started);
         }
     };
-    let Some(stat) = Stat::of(pid.as_raw_nonzero().get()) else {
+    let Ok(Some(stat)) = Stat::of(pid.as_raw_nonzero().get()) else {
         // It may have been waited for just now.
         return has_ended(&process);
     };
@@ -205,7 +240,7 @@ pub(crate) fn has_ended(process: &impl AsFd) -> Option<bool> {
     has_ended_within(process, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
 }
 
-fn has_ended_within(process: &impl AsFd, time: Option<&Timespec>) -> Option<bool> {
+pub(crate) fn has_ended_within(process: &impl AsFd, time: Option<&Timespec>) -> Option<bool> {
     let mut asked = [PollFd::new(process, PollFlags::IN)];
     poll(&mut asked, time).ok().map(|ready| ready > 0)
 }
@@ -219,13 +254,22 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    pub(crate) fn of(pid: i32) -> Option<Self> {
+    /// `None`: there is none.
+    pub(crate) fn of(pid: i32) -> io::Result<Option<Self>> {
         Self::read(&pid.to_string())
     }
 
-    fn read(process: &str) -> Option<Self> {
-        let text = fs::read(format!("/proc/{process}/stat")).ok()?;
-        let text = String::from_utf8_lossy(&text);
+    fn read(process: &str) -> io::Result<Option<Self>> {
+        match fs::read(format!("/proc/{process}/stat")) {
+            Ok(text) => Self::parse(&text).map(Some).ok_or(io::ErrorKind::InvalidData.into()),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(text);
         // The name stands in parentheses, and may contain any.
         let (before, after) = (text.find('(')?, text.rfind(')')?);
         let mut fields = text.get(after + 2..)?.split(' ');

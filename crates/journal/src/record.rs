@@ -37,6 +37,9 @@ pub struct Header {
     pub number: u128,
     /// When it was begun, in nanoseconds since 1970.
     pub begun: i64,
+    /// In which file it was written: inode and birth. A copy of it, out of a backup, says what may have been given
+    /// up since.
+    pub file: (u64, Option<i64>),
 }
 
 /// A declared action, as far as its journal tells.
@@ -52,6 +55,8 @@ pub struct Entry {
     pub synced: bool,
     /// Whether nobody else comes upon its name: lastly has made it up.
     pub unguessable: bool,
+    /// Under which name it is put before it is removed: nobody guesses it, and it is the same in each attempt.
+    pub trash: u128,
     /// How often somebody has begun to perform it since its owner died.
     pub attempts: u32,
     /// Why nobody tries any more.
@@ -74,6 +79,7 @@ impl Record<'_> {
         let (kind, entry) = match self {
             Self::Header(header) => {
                 body.u128(header.number).i64(header.begun);
+                body.u64(header.file.0).maybe(header.file.1);
                 header.owner.write(&mut body);
                 (kind::HEADER, 0)
             }
@@ -81,7 +87,7 @@ impl Record<'_> {
                 let flags = u8::from(entry.synced) | u8::from(entry.unguessable) << 1;
                 // Room for a path of usual length, at once.
                 body.0.reserve(256);
-                body.i64(entry.declared).u8(flags);
+                body.i64(entry.declared).u8(flags).u128(entry.trash);
                 actions::write(&*entry.action, &mut body);
                 (kind::DECLARED, entry.id)
             }
@@ -122,6 +128,8 @@ pub enum Unreadable {
     },
     /// A version of the library has written it that this one does not know.
     Foreign,
+    /// It was written in another file, of which this is a copy.
+    Copied,
 }
 
 impl Reading {
@@ -190,18 +198,19 @@ fn read_header(frame: &Frame) -> Result<Header, Unreadable> {
     let mut body = Reader(&frame.body);
     let mut read = || {
         let (number, begun) = (body.u128()?, body.i64()?);
+        let file = (body.u64()?, body.maybe()?);
         let owner = Owner::read(&mut body)?;
-        body.is_at_end().then_some(Header { owner, number, begun })
+        body.is_at_end().then_some(Header { owner, number, begun, file })
     };
     read().ok_or(Unreadable::Foreign)
 }
 
 fn read_entry(id: u64, body: &mut Reader<'_>) -> Option<Entry> {
-    let (declared, flags) = (body.i64()?, body.u8()?);
+    let (declared, flags, trash) = (body.i64()?, body.u8()?, body.u128()?);
     if flags > 3 {
         return None;
     }
     let action = actions::read(body)?;
     let (synced, unguessable) = (flags & 1 != 0, flags & 2 != 0);
-    Some(Entry { id, action, declared, synced, unguessable, attempts: 0, stuck: None })
+    Some(Entry { id, action, declared, synced, unguessable, trash, attempts: 0, stuck: None })
 }

@@ -7,7 +7,7 @@ use std::io;
 use crate::actions::{Performed, Terms};
 use crate::directory::Directory;
 use crate::log::Log;
-use crate::others::Others;
+use crate::others::{Claimed, Others};
 use crate::owner::Life;
 use crate::record::{Entry, Header, Reading, Record};
 
@@ -71,8 +71,7 @@ pub(crate) fn doubt(entry: &Entry, life: Life, performer: Performer) -> Option<&
         Performer::Sweep { unsynced } => unsynced,
         Performer::Guard { .. } => false,
     };
-    let is_older_boot = life == Life::DeadBeforeBoot;
-    (is_older_boot && !entry.synced && !unsynced)
+    (life.is_of_another_boot() && !entry.synced && !unsynced)
         .then_some("the machine was booted since, and it was not written through to the disk")
 }
 
@@ -117,7 +116,7 @@ impl<'a> Replay<'a> {
                 Performer::Force { only } => only == id,
                 _ => entry.stuck.is_none(),
             };
-            let fate = if is_meant { Some(self.settle(&mut entry, performer)?) } else { None };
+            let fate = if is_meant { Some(self.settle(&mut entry, performer)) } else { None };
             if let Some(fate) = &fate {
                 tell(&entry, fate);
             }
@@ -139,34 +138,52 @@ impl<'a> Replay<'a> {
         if self.entries.is_empty() { self.log.remove(self.directory) } else { Ok(()) }
     }
 
-    fn settle(&mut self, entry: &mut Entry, performer: Performer) -> io::Result<Fate> {
-        if self.life == Life::DeadBeforeBoot && entry.action.kind().ends_with_boot {
-            self.log.add(&[Record::Done(entry.id)], false)?;
-            return Ok(Fate::EndedWithBoot);
+    fn settle(&mut self, entry: &mut Entry, performer: Performer) -> Fate {
+        if self.life.is_of_another_boot() && entry.action.kind().ends_with_boot {
+            self.note(&Record::Done(entry.id));
+            return Fate::EndedWithBoot;
         }
         if let Some(doubt) = doubt(entry, self.life, performer) {
-            return Ok(Fate::Unsure(doubt));
+            return Fate::Unsure(doubt);
         }
-        let name = self.log.name();
-        if !entry.unguessable && self.others.have_declared(&*entry.action, name) {
-            self.log.add(&[Record::Done(entry.id)], false)?;
-            return Ok(Fate::TakenOver);
+        let claimed = match entry.unguessable {
+            true => Claimed::ByNobody,
+            false => self.others.who_declared(&*entry.action, self.log.name()),
+        };
+        let forced = matches!(performer, Performer::Force { .. });
+        match claimed {
+            Claimed::PerhapsByLiving if !forced => {
+                let doubt =
+                    "somebody who may be alive elsewhere has declared it, or something in it";
+                return Fate::Unsure(doubt);
+            }
+            Claimed::InPart => return Fate::Unsure("something in it is a living process's"),
+            _ => {}
         }
-        self.log.add(&[Record::Claimed(entry.id)], false)?;
+        self.note(&Record::Claimed(entry.id));
         entry.attempts += 1;
-        match entry.action.perform(&self.terms(entry, performer)) {
+        let mut terms = self.terms(entry, performer);
+        // It is another's now; but not what somebody had begun to remove before.
+        terms.begun_only = claimed == Claimed::ByLiving;
+        match entry.action.perform(&terms) {
             Ok(performed) => {
-                self.log.add(&[Record::Done(entry.id)], false)?;
-                Ok(Fate::Performed(performed))
+                self.note(&Record::Done(entry.id));
+                if terms.begun_only { Fate::TakenOver } else { Fate::Performed(performed) }
             }
             Err(failure) if failure.refused || entry.attempts >= ATTEMPTS => {
                 let reason = failure.to_string();
-                self.log.add(&[Record::Stuck(entry.id, &reason)], false)?;
+                self.note(&Record::Stuck(entry.id, &reason));
                 entry.stuck = Some(reason.clone());
-                Ok(Fate::Stuck(reason))
+                Fate::Stuck(reason)
             }
-            Err(failure) => Ok(Fate::Failed(failure.to_string())),
+            Err(failure) => Fate::Failed(failure.to_string()),
         }
+    }
+
+    /// Writes down what was done, for who comes later. If the disk is full, that one will find it done; and it
+    /// may be what is done here that makes room.
+    fn note(&mut self, record: &Record<'_>) {
+        _ = self.log.add(std::slice::from_ref(record), false);
     }
 
     fn terms(&self, entry: &Entry, performer: Performer) -> Terms {
@@ -178,14 +195,17 @@ impl<'a> Replay<'a> {
             Performer::Force { .. } => None,
         };
         Terms {
-            trash: trash(self.header.number, entry.id),
-            same_boot: self.life != Life::DeadBeforeBoot,
+            trash: trash(entry.trash),
+            same_view: self.header.owner.sees_the_same(),
+            begun_only: false,
+            same_boot: !self.life.is_of_another_boot(),
+            same_numbers: self.life != Life::OtherContainer,
             born: latest.map(|latest| (entry.declared, latest)),
         }
     }
 }
 
-/// The name under which an entry of this journal is put before it is removed.
-pub(crate) fn trash(journal: u128, entry: u64) -> String {
-    format!(".lastly-{journal:032x}-{entry:x}")
+/// The name that belongs to such a number.
+pub(crate) fn trash(number: u128) -> String {
+    format!(".lastly-{number:032x}")
 }

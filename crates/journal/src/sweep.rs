@@ -16,7 +16,7 @@ use crate::owner::{Life, Owner};
 use crate::record::{Entry, Reading, Unreadable};
 use crate::replay::{Fate, Performer, Replay, doubt};
 
-/// Who sweeps locks this, and when it was last done is its time.
+/// When somebody last began to sweep is this file's time. (Who sweeps locks the directory.)
 const SWEEP: &str = "sweep";
 
 /// What belongs to a journal that is only being made is younger.
@@ -71,6 +71,9 @@ impl fmt::Display for Trouble {
             Self::Unreadable(Unreadable::Foreign) => {
                 write!(f, "written by another version of lastly: nothing is done that it says")
             }
+            Self::Unreadable(Unreadable::Copied) => {
+                write!(f, "a copy of another file: what it says may have been given up since")
+            }
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -107,28 +110,22 @@ pub fn look(directory: &Directory) -> io::Result<Vec<Found>> {
 fn look_at(directory: &Directory, name: &str) -> Option<Result<Journal, Trouble>> {
     let read = || {
         let file = Log::look_at(directory, name, OFlags::RDONLY)?;
-        log::read_file(&file).map_err(Closed::from)
+        Ok(log::read_journal(&file).map(|read| read.map(|(reading, _)| reading)))
     };
-    let bytes = match read() {
-        Ok(bytes) => bytes,
+    let reading = match read() {
+        Ok(Ok(Err(error))) => return Some(Err(Trouble::Failed(error.to_string()))),
+        Ok(Ok(Ok(reading))) => Ok(reading),
+        Ok(Err(unreadable)) => Err(unreadable),
         Err(Closed::Gone) => return None,
         Err(Closed::Untrusted(why)) => return Some(Err(Trouble::Untrusted(why))),
         Err(Closed::Locked) => return Some(Err(Trouble::Failed("it is locked".to_owned()))),
         Err(Closed::Failed(error)) => return Some(Err(Trouble::Failed(error.to_string()))),
     };
-    Some(Reading::of(&bytes).map_err(Trouble::Unreadable).map(
-        |Reading { header, entries, .. }| {
-            let life = header.owner.life();
-            let entries = entries.into_values().collect();
-            Journal {
-                number: header.number,
-                owner: header.owner,
-                life,
-                begun: header.begun,
-                entries,
-            }
-        },
-    ))
+    Some(reading.map_err(Trouble::Unreadable).map(|Reading { header, entries, .. }| {
+        let life = header.owner.life();
+        let entries = entries.into_values().collect();
+        Journal { number: header.number, owner: header.owner, life, begun: header.begun, entries }
+    }))
 }
 
 /// What a sweep tells of, as it goes on.
@@ -164,12 +161,13 @@ pub fn sweep(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<bool> {
-    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
-    if flock(&mark, FlockOperation::NonBlockingLockExclusive).is_err() {
+    let lock = directory.open_file(".", OFlags::DIRECTORY)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(false);
     }
-    touch(&mark)?;
-    let others = Others::new(directory);
+    // If the disk is full, the next one comes sooner.
+    _ = touch(directory);
+    let others = Others::new(directory, options.trust_locks);
     for found in look(directory)? {
         tell(Event::Journal(&found));
         if let Err(error) = sweep_one(directory, &found, options, &others, tell) {
@@ -185,22 +183,17 @@ pub fn sweep(
 /// # Errors
 ///
 /// As for [`sweep`].
-pub fn sweep_at_start(directory: &Directory) -> io::Result<bool> {
-    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
-    let metadata = mark.metadata()?;
-    let is_recent = metadata.modified()?.elapsed().is_ok_and(|age| age < INTERVAL);
-    // A new one is of now, and has not been swept by.
-    if is_recent && metadata.len() > 0 {
+pub fn sweep_at_start(directory: &Directory, options: Options) -> io::Result<bool> {
+    let last = directory.open_file(SWEEP, OFlags::RDONLY).and_then(|it| it.metadata()?.modified());
+    if last.is_ok_and(|last| last.elapsed().is_ok_and(|age| age < INTERVAL)) {
         return Ok(false);
     }
-    drop(mark);
-    sweep(directory, Options::default(), &mut |_| ())
+    sweep(directory, options, &mut |_| ())
 }
 
-fn touch(mut mark: &std::fs::File) -> io::Result<()> {
-    if mark.metadata()?.len() == 0 {
-        io::Write::write_all(&mut mark, b"when this was last written to, a sweep began\n")?;
-    }
+/// Notes when the last sweep began.
+fn touch(directory: &Directory) -> io::Result<()> {
+    let mark = directory.open_file(SWEEP, OFlags::CREATE | OFlags::RDWR)?;
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(mark, &Timestamps { last_access: omit, last_modification: now })?)
@@ -221,7 +214,7 @@ fn sweep_one(
         }
         Err(_) => return Ok(()),
     };
-    let is_due = life.is_dead() || life == Life::OtherContainer && options.trust_locks;
+    let is_due = life.is_dead() || life.is_dead_if_unlocked() && options.trust_locks;
     if !is_due {
         return Ok(());
     }
@@ -304,7 +297,7 @@ pub fn replay(
     if !life.is_dead() {
         return Ok(false);
     }
-    let others = Others::new(directory);
+    let others = Others::new(directory, false);
     Replay::new(directory, log, reading, life, &others).run(Performer::Guard { died }, tell)
 }
 
@@ -353,7 +346,7 @@ pub fn force(
     if !reading.entries.contains_key(&id) {
         return Err(io::Error::other("it is gone"));
     }
-    let others = Others::new(directory);
+    let others = Others::new(directory, false);
     let replay = Replay::new(directory, log, reading, journal.life, &others);
     match how {
         Force::Forget => replay.forget(id),

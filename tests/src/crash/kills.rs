@@ -14,8 +14,11 @@ use super::run::Report;
 use super::system;
 use super::world::{Case, World};
 
-/// Owners have begun after two, and are through after some forty.
-const MOMENTS: usize = 40_000;
+/// Owners have begun after some thousand microseconds.
+const MOMENTS: usize = 20_000;
+
+/// When they are through, their ledgers have more bytes; after half of them, journals were written anew.
+const LEDGER: usize = 24_000;
 
 /// A guard does what is left within so many microseconds.
 const REPLAY: usize = 4_000;
@@ -90,6 +93,12 @@ fn kill(
 ) -> io::Result<(usize, bool)> {
     if way == Way::Nobody {
         return Ok((0, false));
+    }
+    if random.percent(12) {
+        let bytes = random.below(LEDGER) as u64;
+        while case.ledger_length() < bytes && owner.try_wait()?.is_none() {
+            thread::sleep(Duration::from_micros(100));
+        }
     }
     rest(random, MOMENTS);
     let group = Pid::from_raw(owner.id().cast_signed());

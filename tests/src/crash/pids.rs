@@ -75,7 +75,8 @@ fn of_an_owner(world: &World, number: usize, guarded: bool, report: &mut Report)
         case.crash("script")?.args([Script::Short.word(), "alone", "killed"]).spawn()?;
     let (pid, started) = (owner.id().cast_signed(), started(owner.id().cast_signed()));
     owner.wait()?;
-    start_bystander(pid, started)?;
+    // The guard has seen the owner end, whoever has its number, and since when.
+    start_bystander(pid, if guarded { None } else { Some(started) })?;
     judge(case, !guarded, report)
 }
 
@@ -88,7 +89,7 @@ fn of_a_target(world: &World, number: usize, report: &mut Report) -> io::Result<
     let started = started(leader.pid);
     targets.iter().for_each(|it| system::kill_one(it.pid));
     targets.iter().for_each(|it| system::reap(it.pid));
-    start_bystander(leader.pid, started)?;
+    start_bystander(leader.pid, Some(started))?;
     judge(case, true, report)
 }
 
@@ -106,13 +107,13 @@ fn judge(case: Case<'_>, swept: bool, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Has a group be led by a process of this number that did not start when the other did, by a clock
-/// that ticks a hundred times in a second.
-fn start_bystander(pid: i32, other: u64) -> io::Result<()> {
+/// Has a group be led by a process of this number. If it matters: one that did not start when the other did, by a
+/// clock that ticks a hundred times in a second.
+fn start_bystander(pid: i32, other: Option<u64>) -> io::Result<()> {
     loop {
         fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string())?;
         let bystander = system::start_group(BYSTANDER);
-        if bystander == pid && started(bystander) != other {
+        if bystander == pid && Some(started(bystander)) != other {
             return Ok(());
         }
         for child in system::descendants() {

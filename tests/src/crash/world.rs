@@ -228,6 +228,12 @@ impl Case<'_> {
         Ok(verdict)
     }
 
+    /// How far the ledger is.
+    #[must_use]
+    pub fn ledger_length(&self) -> u64 {
+        super::ledger::path(&self.folder).metadata().map_or(0, |it| it.len())
+    }
+
     fn ledger(&self) -> String {
         fs::read_to_string(super::ledger::path(&self.folder)).unwrap_or_default()
     }

@@ -47,10 +47,16 @@ impl Bytes {
         declared.chain(given_up).collect()
     }
 
-    /// Sweeps with such a journal; what is left of it is removed.
-    fn sweep(&self, journal: &Journal, bytes: &[u8]) {
-        let path = self.fixture.journals().join(journal.name());
-        write(&path, bytes);
+    fn journal(&self, journal: &Journal) -> PathBuf {
+        self.fixture.journals().join(journal.name())
+    }
+
+    /// Sweeps with such a journal, changed so; what is left of it is removed.
+    fn sweep(&self, journal: &Journal, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.journal(journal);
+        let mut bytes = journal.bytes(&path);
+        change(&mut bytes);
+        write(&path, &bytes);
         // While another test starts a program, that has a copy of the lock.
         while !sweep(&self.directory, Options::default(), &mut |_| ()).expect("it can be read") {
             std::thread::yield_now();
@@ -83,15 +89,16 @@ fn cut_off_at_every_byte() {
     let bytes = Bytes::new("cut");
     bytes.make();
     let mut journal = Journal::of_the_dead(bytes.records());
-    let length = journal.bytes().len();
+    let path = bytes.journal(&journal);
+    let length = journal.bytes(&path).len();
     for end in 0..length {
         journal.records = bytes.records();
         let whole = |count: usize| {
             let records = journal.records[..count].to_vec();
-            Journal { records, ..journal.clone() }.bytes().len()
+            Journal { records, ..journal.clone() }.bytes(&path).len()
         };
         let count = (1..=journal.records.len()).take_while(|count| whole(*count) <= end).count();
-        bytes.sweep(&journal, &journal.bytes()[..end]);
+        bytes.sweep(&journal, |it| it.truncate(end));
         let declared = |index: usize| index < count;
         // Those that are given up come after all declarations, in their order.
         let given_up = |index: usize| {
@@ -110,16 +117,13 @@ fn every_bit_turned_over() {
     let bytes = Bytes::new("bits");
     bytes.make();
     let journal = Journal::of_the_dead(bytes.records());
-    let whole = journal.bytes();
-    let mut changed = whole.clone();
-    for bit in 0..whole.len() * 8 {
-        changed[bit / 8] ^= 1 << (bit % 8);
-        bytes.sweep(&journal, &changed);
-        assert_eq!(bytes.what_is_there(), [true; 4], "bit {bit} of {}", whole.len() * 8);
-        changed[bit / 8] ^= 1 << (bit % 8);
+    let bits = journal.bytes(&bytes.journal(&journal)).len() * 8;
+    for bit in 0..bits {
+        bytes.sweep(&journal, |it| it[bit / 8] ^= 1 << (bit % 8));
+        assert_eq!(bytes.what_is_there(), [true; 4], "bit {bit} of {bits}");
     }
     // As it was, it is done: so the test can fail.
-    bytes.sweep(&journal, &whole);
+    bytes.sweep(&journal, |_| ());
     assert_eq!(bytes.what_is_there(), IS_LEFT.map(|it| !it));
     bytes.clear();
 }

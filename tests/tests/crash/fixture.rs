@@ -6,7 +6,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,21 +16,7 @@ use nix::unistd::Pid;
 /// Nothing takes long; a hang must not take the suite's time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program `lastly`: it belongs to another package.
-pub(crate) fn lastly() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let crash = Path::new(env!("CARGO_BIN_EXE_crash"));
-        let target = crash.ancestors().nth(2).expect("in a directory of a target");
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "lastly-guard", "--target-dir"])
-            .arg(target)
-            .status()
-            .expect("cargo runs this test");
-        assert!(built.success());
-        target.join("debug/lastly")
-    })
-}
+pub(crate) use lastly_tests::program::lastly;
 
 /// A folder for a test, removed when it has passed.
 pub(crate) struct Fixture {

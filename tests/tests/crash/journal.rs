@@ -16,6 +16,10 @@ use crate::fixture::Fixture;
 /// What actions are called.
 pub(crate) const REMOVE_TREE: u8 = 1;
 pub(crate) const REMOVE_FILE: u8 = 2;
+const KILL_PROCESS: u8 = 4;
+
+/// Under what number something is put before it is removed.
+const TRASH: u128 = 1;
 
 /// What records are called.
 const HEADER: u8 = 0;
@@ -91,6 +95,7 @@ impl Action {
         let mut body = vec![];
         body.extend(self.declared.to_le_bytes());
         body.push(u8::from(self.synced));
+        body.extend(TRASH.to_le_bytes());
         body.push(self.code);
         write_text(self.path.as_os_str().as_bytes(), &mut body);
         self.parent.write(&mut body);
@@ -100,6 +105,18 @@ impl Action {
         }
         Record { kind: DECLARED, entry, body }
     }
+}
+
+/// A process that leads no group is to be killed.
+pub(crate) fn killed(process: u32, started: u64) -> Record {
+    let mut body = 0_i64.to_le_bytes().to_vec();
+    body.push(0);
+    body.extend(TRASH.to_le_bytes());
+    body.push(KILL_PROCESS);
+    body.extend(process.to_le_bytes());
+    body.extend(started.to_le_bytes());
+    body.push(0);
+    Record { kind: DECLARED, entry: 1, body }
 }
 
 pub(crate) fn cancelled(entry: u64) -> Record {
@@ -140,10 +157,18 @@ impl Journal {
         }
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// As it stands in this file, which is made if it is not there: a journal says in which file it is.
+    pub(crate) fn bytes(&self, file: &Path) -> Vec<u8> {
+        if !file.exists() {
+            write(file, &[]);
+        }
+        let Identity(_, inode, born) = Identity::of(file);
         let mut body = vec![];
         body.extend(self.number.to_le_bytes());
         body.extend(0_i64.to_le_bytes());
+        body.extend(inode.to_le_bytes());
+        body.push(1);
+        body.extend(born.to_le_bytes());
         body.extend(self.pid.to_le_bytes());
         body.extend(self.started.to_le_bytes());
         body.extend(nix::unistd::geteuid().as_raw().to_le_bytes());
@@ -151,6 +176,11 @@ impl Journal {
         body.extend(self.boot.to_le_bytes());
         body.extend(self.pids.to_le_bytes());
         body.extend(self.times.to_le_bytes());
+        let root = fs::metadata("/").expect("it is there");
+        let mounts = fs::metadata("/proc/self/ns/mnt").expect("it is there").ino();
+        for number in [mounts, root.dev(), root.ino()] {
+            body.extend(number.to_le_bytes());
+        }
         write_text(b"planted", &mut body);
         let mut bytes = vec![];
         self.frame(0, 0, &Record { kind: HEADER, entry: 0, body }, &mut bytes);
@@ -181,7 +211,7 @@ impl Journal {
     /// Puts it where the library would.
     pub(crate) fn plant(&self, fixture: &Fixture) -> PathBuf {
         let path = fixture.journals().join(self.name());
-        write(&path, &self.bytes());
+        write(&path, &self.bytes(&path));
         path
     }
 }

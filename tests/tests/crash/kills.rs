@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::fixture::lastly;
 
 /// How many random kills.
-const KILLS: &str = "120";
+const KILLS: &str = "100";
 
 /// Before each so manieth call: a number that divides nothing.
 const STRIDES: [(&str, &str); 6] = [

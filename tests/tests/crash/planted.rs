@@ -3,10 +3,12 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::fixture::Fixture;
-use crate::journal::{Action, Identity, Journal, REMOVE_FILE, REMOVE_TREE, write};
+use crate::journal::{Action, Identity, Journal, REMOVE_FILE, REMOVE_TREE, killed, write};
 
 /// A fixture with a tree in it that is somebody's.
 struct Case {
@@ -102,9 +104,16 @@ fn others_may_have_written_it() {
     let case = Case::new("symlink");
     let journal = case.journal();
     let elsewhere = case.fixture.folder.join("journal");
-    write(&elsewhere, &journal.bytes());
+    write(&elsewhere, &journal.bytes(&elsewhere));
     symlink(elsewhere, case.fixture.journals().join(journal.name())).expect("room");
     case.expect_left_alone(0, &["not trusted", "symbolic link"]);
+
+    // As out of a backup: what it says may have been given up since.
+    let case = Case::new("copy");
+    let path = case.journal().plant(&case.fixture);
+    let copy = path.with_extension("copy");
+    fs::copy(&path, &copy).and_then(|_| fs::rename(copy, path)).expect("room");
+    case.expect_left_alone(0, &["a copy of another file"]);
 
     let case = Case::new("no-file");
     fs::create_dir(case.fixture.journals().join(case.journal().name())).expect("room");
@@ -155,7 +164,7 @@ fn its_owner_is_not_known_to_be_dead() {
     journal = case.journal();
     (journal.machine, journal.boot) = (0, 8);
     journal.plant(&case.fixture);
-    case.expect_left_alone(0, &["on another machine"]);
+    case.expect_left_alone(0, &["on a machine without a name"]);
 
     for (name, pids) in [("pids", true), ("times", false)] {
         let case = Case::new(name);
@@ -169,6 +178,35 @@ fn its_owner_is_not_known_to_be_dead() {
     journal.pids += 1;
     journal.plant(&case.fixture);
     case.expect_done(&["--trust-locks"]);
+
+    // A container that was started anew twice, and each time has declared the same.
+    let case = Case::new("pids-twice");
+    for _ in 0..2 {
+        journal = case.journal();
+        journal.pids += 1;
+        journal.plant(&case.fixture);
+    }
+    case.expect_done(&["--trust-locks"]);
+}
+
+/// What has that number here is another process, though it started at the same moment.
+#[test]
+fn a_process_of_another_container_is_not_killed() {
+    let case = Case::new("pids-process");
+    let mut process = Command::new("sleep").arg("60").spawn().expect("it is there");
+    let started = Journal::of(process.id(), vec![]).started;
+    let mut journal = Journal::of_the_dead(vec![killed(process.id(), started)]);
+    journal.pids += 1;
+    let planted = journal.plant(&case.fixture);
+    let output = case.fixture.lastly(&["sweep", "--trust-locks"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("something else here"), "{output:?}");
+    assert!(process.try_wait().expect("it is ours").is_none(), "{output:?}");
+    fs::remove_file(planted).expect("it is stuck, and stays");
+    // The same, of this one: so the test can fail.
+    Journal::of_the_dead(vec![killed(process.id(), started)]).plant(&case.fixture);
+    case.fixture.lastly(&["sweep"]);
+    assert_eq!(process.wait().expect("it is ours").signal(), Some(9));
+    case.clear();
 }
 
 #[test]
@@ -228,18 +266,20 @@ fn it_was_changed() {
     let case = Case::new("number");
     let journal = case.journal();
     // Its records are another journal's.
-    let mut bytes = journal.bytes();
-    let other = Journal { number: journal.number ^ 1, ..journal.clone() }.bytes();
-    let header = Journal { records: vec![], ..journal.clone() }.bytes().len();
+    let path = case.fixture.journals().join(journal.name());
+    let mut bytes = journal.bytes(&path);
+    let other = Journal { number: journal.number ^ 1, ..journal.clone() }.bytes(&path);
+    let header = Journal { records: vec![], ..journal.clone() }.bytes(&path).len();
     bytes[..header].copy_from_slice(&other[..header]);
-    write(&case.fixture.journals().join(journal.name()), &bytes);
+    write(&path, &bytes);
     case.expect_left_alone(0, damaged);
 
     let case = Case::new("twice");
     let journal = case.journal();
-    let mut bytes = journal.bytes();
+    let path = case.fixture.journals().join(journal.name());
+    let mut bytes = journal.bytes(&path);
     bytes.extend_from_within(header..);
-    write(&case.fixture.journals().join(journal.name()), &bytes);
+    write(&path, &bytes);
     case.expect_left_alone(0, damaged);
 
     let case = Case::new("never-declared");

@@ -14,8 +14,9 @@ pub(super) struct Arguments {
     /// given up since, and that note be lost
     #[arg(long)]
     unsynced: bool,
-    /// Also what programs in other containers of this machine left, if nobody has their journal open: not
-    /// where they close files that they have not opened
+    /// Also what programs left in other containers of this machine, or on a machine without a name
+    /// (/etc/machine-id), if nobody has their journal open: not where programs close files that they have not
+    /// opened, or where two machines share the journals
     #[arg(long)]
     trust_locks: bool,
 }
@@ -96,7 +97,7 @@ fn foretell(directory: &Directory, arguments: &Arguments) -> Result<bool, Failur
                 continue;
             }
         };
-        let is_trusted = journal.life == Life::OtherContainer && arguments.trust_locks;
+        let is_trusted = journal.life.is_dead_if_unlocked() && arguments.trust_locks;
         if journal.life == Life::Alive {
             continue;
         }

@@ -13,6 +13,7 @@ pub(super) fn life(life: Life) -> &'static str {
         Life::DeadBeforeBoot => "dead since the machine was booted",
         Life::Elsewhere => "on another machine",
         Life::OtherContainer => "in another container",
+        Life::Nameless => "on a machine without a name, this one or another, before a boot",
     }
 }
 
@@ -24,7 +25,7 @@ pub(super) fn state(journal: &Journal, entry: &Entry) -> (&'static str, Option<S
     match journal.life {
         Life::Alive if entry.action.is_known() => ("live", None),
         Life::Alive => ("intent", None),
-        Life::Elsewhere | Life::OtherContainer => {
+        Life::Elsewhere | Life::OtherContainer | Life::Nameless => {
             ("unsure", Some(format!("its owner is, or was, {}", life(journal.life))))
         }
         Life::Dead | Life::DeadBeforeBoot => match journal.doubt(entry) {

@@ -54,13 +54,14 @@ impl Target {
     }
 
     pub(super) fn perform(&self, terms: &Terms, remove: Remove) -> Result<Performed, Failure> {
+        let is_seen = terms.same_boot && terms.same_view;
         let place = match Place::reopen(&self.path, &self.parent, terms.same_boot) {
             Ok(place) => place,
-            Err(Unreachable::Gone) if terms.same_boot => return Ok(Performed::Missing),
-            Err(Unreachable::Replaced) if terms.same_boot => return Ok(Performed::Replaced),
+            Err(Unreachable::Gone) if is_seen => return Ok(Performed::Missing),
+            Err(Unreachable::Replaced) if is_seen => return Ok(Performed::Replaced),
             Err(Unreachable::Gone | Unreachable::Replaced) => {
                 let path = self.path.display();
-                let error = io::Error::other("its directory is not there; is it mounted yet?");
+                let error = io::Error::other("its directory is not to be seen: is it mounted?");
                 return Err(Failure::with(&error, path));
             }
             Err(Unreachable::Unknown(error)) => {
@@ -79,6 +80,7 @@ impl Target {
             same_boot: terms.same_boot,
             not_before: born.map(|(earliest, _)| earliest),
             not_after: born.map(|(_, latest)| latest),
+            begun_only: terms.begun_only,
         };
         match remove(&place, &expected, OsStr::new(&terms.trash)) {
             Ok(Outcome::Removed { .. }) => Ok(Performed::Done),
@@ -86,10 +88,10 @@ impl Target {
             Ok(Outcome::Replaced) => Ok(Performed::Replaced),
             Err(remove::Failure::Refused(refusal)) => Err(refusal.into()),
             Err(remove::Failure::Left { left, first, error }) => {
-                let kind = error.kind();
+                let (kind, code) = (error.kind(), error.raw_os_error());
                 let failure = remove::Failure::Left { left, first, error };
                 let text = format!("{}: {failure}", self.path.display());
-                Err(io::Error::new(kind, text).into())
+                Err(Failure::of_system(code, io::Error::new(kind, text)))
             }
             Err(failure @ remove::Failure::Displaced { .. }) => {
                 Err(Failure::refusal(failure.to_string()))
@@ -154,6 +156,10 @@ macro_rules! action_on_file {
 
             fn subject(&self) -> String {
                 self.0.path().display().to_string()
+            }
+
+            fn path(&self) -> Option<&std::path::Path> {
+                Some(self.0.path())
             }
 
             fn is_known(&self) -> bool {

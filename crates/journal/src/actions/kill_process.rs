@@ -5,7 +5,9 @@
 //! its number is the same group.
 
 use std::io;
+use std::path::Path;
 
+use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
@@ -24,6 +26,9 @@ pub(crate) static KIND: Kind = Kind {
     ends_with_boot: true,
     read: |from| Some(Box::new(KillProcess::read(from)?)),
 };
+
+/// How long its end is waited for.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 #[derive(Debug)]
 struct KillProcess {
@@ -46,7 +51,8 @@ pub fn declare(pid: i32) -> Result<Box<dyn Action>, Failure> {
     if pid == getpid().as_raw_nonzero().get() {
         return refuse("that is this one: a process is not its own to kill");
     }
-    let Some(stat) = Stat::of(pid) else {
+    let stat = Stat::of(pid).map_err(|error| Failure::with(&error, format!("process {pid}")))?;
+    let Some(stat) = stat else {
         let none = io::Error::new(io::ErrorKind::NotFound, "there is none");
         return Err(Failure::with(&none, format_args!("process {pid}")));
     };
@@ -60,7 +66,8 @@ impl KillProcess {
         (pid > 1 && leads < 2).then_some(Self { pid, started, leads: leads == 1 })
     }
 
-    fn kill(&self, pid: Pid) -> Result<Performed, Errno> {
+    /// What it works on may be removed next, so its end is waited for; the system may take its time with that.
+    fn kill(&self, pid: Pid) -> io::Result<Performed> {
         // First of all, so that whoever is looked at from here on is one and the same.
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => Some(process),
@@ -69,20 +76,21 @@ impl KillProcess {
             // pass on only if all others were used up.
             Err(_) => None,
         };
-        let stat = Stat::of(self.pid);
-        let Some(stat) = stat.filter(|stat| stat.started == self.started) else {
+        let Some(stat) = Stat::of(self.pid)? else { return Ok(Performed::Missing) };
+        if stat.started != self.started {
             return Ok(Performed::Replaced);
-        };
-        if self.leads && stat.group == self.pid {
-            kill_process_group(pid, Signal::KILL)?;
-            return Ok(Performed::Done);
         }
-        match process {
-            Some(process) if owner::has_ended(&process) == Some(true) => {
+        let leads = self.leads && stat.group == self.pid;
+        match &process {
+            _ if leads => kill_process_group(pid, Signal::KILL)?,
+            Some(process) if owner::has_ended(process) == Some(true) => {
                 return Ok(Performed::Missing);
             }
             Some(process) => pidfd_send_signal(process, Signal::KILL)?,
             None => kill_process(pid, Signal::KILL)?,
+        }
+        if let Some(process) = process {
+            _ = owner::has_ended_within(&process, Some(&PATIENCE));
         }
         Ok(Performed::Done)
     }
@@ -98,6 +106,10 @@ impl Action for KillProcess {
         format!("process {}{group}", self.pid)
     }
 
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
     fn is_known(&self) -> bool {
         true
     }
@@ -110,11 +122,17 @@ impl Action for KillProcess {
         if !terms.same_boot {
             return Ok(Performed::Missing);
         }
+        if !terms.same_numbers {
+            let reason = "its number means something else here: it was in another container";
+            return Err(Failure::refusal(format!("{}: {reason}", self.subject())));
+        }
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(Performed::Missing) };
         match self.kill(pid) {
             Ok(performed) => Ok(performed),
-            Err(Errno::SRCH) => Ok(Performed::Missing),
-            Err(error) => Err(Failure::with(&error.into(), self.subject())),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => {
+                Ok(Performed::Missing)
+            }
+            Err(error) => Err(Failure::with(&error, self.subject())),
         }
     }
 

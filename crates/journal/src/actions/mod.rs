@@ -13,6 +13,7 @@ pub mod remove_tree;
 pub mod unlink_shared_memory;
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
@@ -53,10 +54,8 @@ pub trait Action: Debug + Send {
     /// As for declaring it.
     fn confirm(&mut self) -> Result<bool, Failure>;
 
-    /// Whether both are about the same thing, known or not.
-    fn is_about_the_same(&self, other: &dyn Action) -> bool {
-        self.kind().rank == other.kind().rank && self.subject() == other.subject()
-    }
+    /// Where in the file system it is, if it is there.
+    fn path(&self) -> Option<&Path>;
 
     /// Does it.
     ///
@@ -77,9 +76,29 @@ pub struct Terms {
     pub trash: String,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
+    /// Whether paths mean what they meant to who declared it.
+    pub same_view: bool,
+    /// Whether to leave what has its name by now, and see only to what somebody has begun to remove.
+    pub begun_only: bool,
+    /// Whether the numbers of processes mean here what they meant to who declared it.
+    pub same_numbers: bool,
     /// What was declared before it was made is known by when it was made: between these two moments, in
     /// nanoseconds since 1970. `None`: by its name alone.
     pub born: Option<(i64, i64)>,
+}
+
+impl Terms {
+    /// Those of the process that declared it.
+    pub(crate) fn of_owner(trash: String) -> Self {
+        Self {
+            trash,
+            same_boot: true,
+            same_view: true,
+            begun_only: false,
+            same_numbers: true,
+            born: None,
+        }
+    }
 }
 
 /// What came of an action.

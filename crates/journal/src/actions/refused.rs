@@ -1,5 +1,7 @@
 //! What was not to be declared: it is never written down, and fails when its turn comes.
 
+use std::path::Path;
+
 use crate::actions::{Action, Kind, Performed, Terms};
 use crate::bytes::Writer;
 use crate::failure::Failure;
@@ -19,6 +21,10 @@ impl Action for Refused {
 
     fn subject(&self) -> String {
         self.0.clone()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        None
     }
 
     fn is_known(&self) -> bool {

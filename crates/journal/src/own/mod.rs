@@ -1,7 +1,7 @@
 //! This process's own journal, for the doors.
 //!
 //! It is begun by the first declared action, and gone with the last one. A door names each by a *key*: the
-//! address of its finalizer. In a forked child there is none of its parent's: **only the creator
+//! address of its finalizer, or of something that belongs to that one alone. In a forked child there is none of its parent's: **only the creator
 //! performs**. A child that declares something begins a journal of its own.
 
 mod state;
@@ -89,15 +89,18 @@ pub fn set_guard(program: Option<PathBuf>) {
 #[must_use]
 pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<String> {
     let mut own = lock();
-    let is_to_sweep = own.begin();
+    own.begin();
     let id = own.next;
     own.next += 1;
     let Manner { sync, unguessable } = manner;
     let declared = birth_clock();
-    let entry = Entry { id, action, declared, synced: sync, unguessable, attempts: 0, stuck: None };
-    let mut declared = Declared { entry, is_wanted: true, is_written: false };
+    let trash = own.random.next();
+    let entry =
+        Entry { id, action, declared, synced: sync, unguessable, trash, attempts: 0, stuck: None };
+    let mut declared = Declared { entry, is_wanted: true, written: None };
     own.write_down(&mut declared);
     own.map().insert(key, declared);
+    let is_to_sweep = own.see_to_guard();
     let told = own.trouble.tell();
     drop(own);
     if is_to_sweep {
@@ -108,9 +111,10 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
 
 /// What the guard would have done, had it been started. Nothing is locked: it may take long.
 fn sweep_here() {
-    if let (true, Ok(Some(directory))) = (guard::may_sweep(), Directory::of_user_if_there()) {
+    let options = guard::options(guard::may_sweep().map(str::as_ref));
+    if let (Some(options), Ok(Some(directory))) = (options, Directory::of_user_if_there()) {
         // What does not work will be tried by the next.
-        _ = sweep::sweep_at_start(&directory);
+        _ = sweep::sweep_at_start(&directory, options);
     }
 }
 
@@ -128,10 +132,11 @@ pub fn refuse(key: usize, failure: &Failure) {
         declared: birth_clock(),
         synced: false,
         unguessable: false,
+        trash: 0,
         attempts: 0,
         stuck: None,
     };
-    own.map().insert(key, Declared { entry, is_wanted: false, is_written: false });
+    own.map().insert(key, Declared { entry, is_wanted: false, written: None });
 }
 
 /// What was declared before it was made is there by now: has it known which one it is.
@@ -148,7 +153,7 @@ pub fn confirm(key: usize) -> Result<bool, Failure> {
     let was_known = declared.entry.action.is_known();
     let confirmed = declared.entry.action.confirm();
     let mut written = Ok(());
-    if matches!(confirmed, Ok(true)) && !was_known && declared.is_written {
+    if matches!(confirmed, Ok(true)) && !was_known && own.stands(&declared) {
         let sync = declared.entry.synced;
         written = own.write(&[Record::Declared(&declared.entry)], sync);
     }
@@ -174,10 +179,11 @@ pub fn set_at_exit(key: usize, on: bool) {
         return;
     }
     let Some(mut declared) = own.map().remove(&key) else { return };
-    if on && !declared.is_written && declared.entry.id != 0 {
+    if on && !own.stands(&declared) && declared.entry.id != 0 {
         declared.is_wanted = true;
         own.begin();
         own.write_down(&mut declared);
+        _ = own.see_to_guard();
     } else if !on {
         own.give_up(&mut declared);
     }
@@ -226,7 +232,7 @@ pub fn perform(
         Turn::Inherited => Ok(()),
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
-            let terms = Terms { trash: replay::trash(random()?, 0), same_boot: true, born: None };
+            let terms = Terms::of_owner(replay::trash(random()?));
             otherwise()?.perform(&terms).map(|_| ())
         }
     }
@@ -246,12 +252,7 @@ pub fn unguessable_name() -> io::Result<String> {
 
 fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let Declared { entry, .. } = declared;
-    let journal = lock().number();
-    let terms = Terms {
-        trash: replay::trash(journal.map_or_else(random, Ok)?, entry.id),
-        same_boot: true,
-        born: None,
-    };
+    let terms = Terms::of_owner(replay::trash(entry.trash));
     // Nothing is locked: this may take long.
     entry.action.perform(&terms)?;
     lock().note_done(declared);
@@ -262,6 +263,7 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
 pub fn protection() -> Protection {
     let mut own = lock();
     own.begin();
+    _ = own.see_to_guard();
     own.trouble.protection()
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use rustix::process::getpid;
+use rustix::process::{geteuid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::directory::Directory;
@@ -28,6 +29,7 @@ pub(crate) struct Own {
     /// How many stand in the journal that are not over: more than are in `declared`, as some are just
     /// being performed, or could not be.
     open: usize,
+    pub(super) random: Random,
     handles_forks: bool,
     /// The guard's program, as the door says.
     program: Option<PathBuf>,
@@ -39,14 +41,21 @@ pub(crate) struct Own {
 pub(super) struct Trouble {
     no_journal: Option<String>,
     no_guard: Option<String>,
+    /// When the last of it was found.
+    since: Option<Instant>,
     is_told: bool,
 }
+
+/// After that time it is tried again: there may be room by then, or a descriptor.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Journal {
     directory: Directory,
     log: Log,
     header: Header,
     guard: Option<Guard>,
+    /// Whether its name is on the disk.
+    is_named: bool,
 }
 
 #[derive(Debug)]
@@ -54,8 +63,8 @@ pub(super) struct Declared {
     pub(super) entry: Entry,
     /// Whether it is to stand in the journal.
     pub(super) is_wanted: bool,
-    /// Whether it stands in the journal.
-    pub(super) is_written: bool,
+    /// The number of the journal in which it stands.
+    pub(super) written: Option<u128>,
 }
 
 pub(super) fn pid() -> i32 {
@@ -69,6 +78,31 @@ pub(super) fn random() -> io::Result<u128> {
     Ok(u128::from_le_bytes(bytes))
 }
 
+/// Random numbers, asked for some at a time.
+pub(super) struct Random {
+    bytes: [u8; 256],
+    /// How many of them are not used yet.
+    left: usize,
+}
+
+impl Random {
+    const fn new() -> Self {
+        Self { bytes: [0; 256], left: 0 }
+    }
+
+    /// The next one. Where the system has none, it is one that others could guess.
+    pub(super) fn next(&mut self) -> u128 {
+        if self.left == 0 {
+            // So many come at once, or none.
+            _ = getrandom(&mut self.bytes, GetRandomFlags::empty());
+            self.left = self.bytes.len();
+        }
+        let (rest, bytes) = self.bytes[..self.left].split_last_chunk().expect("a multiple");
+        self.left = rest.len();
+        u128::from_le_bytes(*bytes)
+    }
+}
+
 impl Own {
     pub(super) const fn new() -> Self {
         Self {
@@ -77,9 +111,10 @@ impl Own {
             declared: None,
             next: 1,
             open: 0,
+            random: Random::new(),
             handles_forks: false,
             program: None,
-            trouble: Trouble { no_journal: None, no_guard: None, is_told: false },
+            trouble: Trouble { no_journal: None, no_guard: None, since: None, is_told: false },
         }
     }
 
@@ -87,32 +122,46 @@ impl Own {
         self.declared.get_or_insert_default()
     }
 
-    /// Has a journal and a guard be there, as far as that is possible. True: the guard has just been
-    /// found not to be, and who asks is to sweep in its place.
-    pub(super) fn begin(&mut self) -> bool {
+    /// Has a journal be there, if that is possible.
+    pub(super) fn begin(&mut self) {
         if self.pid != pid() {
             self.forget();
         }
         if !self.handles_forks {
             self.handles_forks = fork::install().is_ok();
         }
-        if self.journal.as_ref().is_some_and(|journal| journal.log.is_removed()) {
-            // Somebody has cleaned up: what was written down is to be written down again.
-            drop(self.lose_journal());
-        }
+        self.trouble.forget_in_time();
+        self.see_to_journal();
         if self.journal.is_none() && self.trouble.no_journal.is_none() {
             match Journal::begin() {
                 Ok(journal) => {
                     self.journal = Some(journal);
                     self.write_down_again();
                 }
-                Err(failure) => self.trouble.no_journal = Some(failure.to_string()),
+                Err(failure) => self.trouble.no_journal(failure.to_string()),
             }
         }
-        self.see_to_guard()
     }
 
-    fn see_to_guard(&mut self) -> bool {
+    /// A journal in which nobody would find what it says goes, and what it says is written down again.
+    fn see_to_journal(&mut self) {
+        let Some(journal) = &self.journal else { return };
+        if journal.log.is_removed() {
+            // Somebody has cleaned up.
+            drop(self.lose_journal());
+        } else if journal.header.owner.user != geteuid().as_raw() {
+            // This process has given up rights: it must not go on to hand them out.
+            if let Some(Journal { directory, log, .. }) = self.lose_journal() {
+                log.abolish(&directory);
+            }
+            self.trouble = Trouble::default();
+        }
+    }
+
+    /// Has a guard be there, if that is possible: after what is declared was written down, so that whoever
+    /// sweeps from now on sees whose it is. True: it was found just now that there can be none, and who asks
+    /// is to sweep in its place.
+    pub(super) fn see_to_guard(&mut self) -> bool {
         let Some(journal) = &mut self.journal else { return false };
         if self.trouble.no_guard.is_some() || journal.guard.as_ref().is_some_and(Guard::is_alive) {
             return false;
@@ -125,7 +174,7 @@ impl Own {
         });
         match started {
             Ok(guard) => journal.guard = Some(guard),
-            Err(why) => self.trouble.no_guard = Some(why),
+            Err(why) => self.trouble.no_guard(why),
         }
         self.trouble.no_guard.is_some()
     }
@@ -140,10 +189,10 @@ impl Own {
 
     /// Writes an action down, if that is possible.
     pub(super) fn write_down(&mut self, declared: &mut Declared) {
-        let Declared { entry, is_written, .. } = declared;
+        let Declared { entry, written, .. } = declared;
         match self.write(&[Record::Declared(entry)], entry.synced) {
             Ok(()) => {
-                *is_written = true;
+                *written = self.number();
                 self.open += 1;
                 if self.journal.is_some() {
                     self.trouble.no_journal = None;
@@ -152,7 +201,7 @@ impl Own {
             // Where there is no journal, it is known why.
             Err(_) if self.journal.is_none() => {}
             Err(error) => {
-                self.trouble.no_journal = Some(format!("cannot write the journal: {error}"));
+                self.trouble.no_journal(format!("cannot write the journal: {error}"));
             }
         }
     }
@@ -170,8 +219,8 @@ impl Own {
 
     /// Writes down that it is done. If that does not work, somebody will find that there is nothing to do.
     pub(super) fn note_done(&mut self, declared: &Declared) {
-        if declared.is_written && self.pid == pid() {
-            self.open = self.open.saturating_sub(1);
+        if self.pid == pid() && self.stands(declared) {
+            self.open -= 1;
             _ = self.write(&[Record::Done(declared.entry.id)], false);
             self.journal.iter_mut().for_each(Journal::shorten);
         }
@@ -183,10 +232,11 @@ impl Own {
     pub(super) fn give_up(&mut self, declared: &mut Declared) {
         debug_assert_eq!(self.pid, pid(), "whose it is");
         declared.is_wanted = false;
-        if !mem::take(&mut declared.is_written) {
+        if !self.stands(declared) {
             return;
         }
-        self.open = self.open.saturating_sub(1);
+        declared.written = None;
+        self.open -= 1;
         let Entry { id, synced, .. } = declared.entry;
         if self.write(&[Record::Cancelled(id)], synced).is_ok() {
             self.journal.iter_mut().for_each(Journal::shorten);
@@ -198,8 +248,12 @@ impl Own {
     /// What stands in the journal stands nowhere any more.
     fn lose_journal(&mut self) -> Option<Journal> {
         self.open = 0;
-        self.map().values_mut().for_each(|declared| declared.is_written = false);
         self.journal.take()
+    }
+
+    /// Whether it stands in the journal.
+    pub(super) fn stands(&self, declared: &Declared) -> bool {
+        declared.written.is_some() && declared.written == self.number()
     }
 
     pub(super) fn set_program(&mut self, program: Option<PathBuf>) {
@@ -228,6 +282,8 @@ impl Own {
         drop(self.journal.take());
         drop(self.declared.take());
         self.open = 0;
+        // What its parent will use is not for it.
+        self.random = Random::new();
         self.trouble = Trouble::default();
         self.pid = pid();
     }
@@ -239,17 +295,22 @@ impl Journal {
         let owner = Owner::own().ok_or_else(|| {
             Failure::refusal("/proc does not tell who this process is: is it mounted?")
         })?;
-        let header = Header { owner, number: random()?, begun: birth_clock() };
+        let header = Header { owner, number: random()?, begun: birth_clock(), file: (0, None) };
         let log = Log::begin(&directory, &header)
             .map_err(|error| Failure::with(&error, directory.path().display()))?;
-        Ok(Self { directory, log, header, guard: None })
+        Ok(Self { directory, log, header, guard: None, is_named: false })
     }
 
     fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
         if !self.log.is_open() {
             self.keep_open()?;
         }
-        self.log.add(records, sync)
+        self.log.add(records, sync)?;
+        if sync && !self.is_named {
+            // Its name, too; if that does not work, the next time.
+            self.is_named = self.directory.sync().is_ok();
+        }
+        Ok(())
     }
 
     /// Leaves out what is done with, if that is most of it by now.
@@ -257,6 +318,7 @@ impl Journal {
         if self.log.is_long() {
             // If that does not work, it stays long.
             _ = self.keep_open().and_then(|()| self.log.shorten(&self.directory));
+            self.is_named = false;
         }
     }
 
@@ -278,6 +340,22 @@ impl Journal {
 }
 
 impl Trouble {
+    fn no_journal(&mut self, why: String) {
+        self.no_journal = Some(why);
+        self.since = Some(Instant::now());
+    }
+
+    fn no_guard(&mut self, why: String) {
+        self.no_guard = Some(why);
+        self.since = Some(Instant::now());
+    }
+
+    fn forget_in_time(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() > PATIENCE) {
+            (self.no_journal, self.no_guard, self.since) = (None, None, None);
+        }
+    }
+
     pub(super) fn protection(&self) -> Protection {
         match (&self.no_journal, &self.no_guard) {
             (Some(why), _) => Protection::Nothing(why.clone()),

@@ -42,6 +42,8 @@ pub struct Expected {
     /// When it was born at the latest, by the usual clock (`CLOCK_REALTIME`), which births are never ahead of. They
     /// may be ahead of the other one.
     pub not_after: Option<i64>,
+    /// Whether only what is in the trash is meant, not what has the name by now.
+    pub begun_only: bool,
 }
 
 impl Expected {
@@ -186,6 +188,9 @@ fn remove(
     // If an earlier try got as far as the trash, what is at the place by now came later.
     if let At::Expected(held, _) = at(place, trash, expected, target)? {
         return dispose(place, trash, &held, target);
+    }
+    if expected.begun_only {
+        return Ok(Outcome::Missing);
     }
     match at(place, place.name(), expected, target)? {
         At::Missing => Ok(Outcome::Missing),

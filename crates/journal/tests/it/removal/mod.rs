@@ -133,11 +133,22 @@ fn expected(place: &Place) -> Expected {
 }
 
 fn only(identity: Identity) -> Expected {
-    Expected { identity: Some(identity), same_boot: true, not_before: None, not_after: None }
+    Expected {
+        identity: Some(identity),
+        same_boot: true,
+        not_before: None,
+        not_after: None,
+        begun_only: false,
+    }
 }
 
-const ANY: Expected =
-    Expected { identity: None, same_boot: true, not_before: None, not_after: None };
+const ANY: Expected = Expected {
+    identity: None,
+    same_boot: true,
+    not_before: None,
+    not_after: None,
+    begun_only: false,
+};
 
 /// Removes the tree that is there now.
 #[track_caller]
