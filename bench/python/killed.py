@@ -23,8 +23,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from declared import MEMORY, quantile
 from measure import Effort, Group, median, scratch, table
+from registering import MEMORY, quantile
 
 NAMES = {
     "guard": "**lastly**: the guard",

@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 
 import beside
-import declared
 import drain
 import growth
 import heap
@@ -20,12 +19,13 @@ import imports
 import killed
 import pair
 import pressure
+import registering
 import speed
 import trees
 from measure import FULL, QUICK
 
 #: Those of declared actions.
-DECLARED = (declared.declared, killed.killed, trees.trees)
+DECLARED = (registering.declared, killed.killed, trees.trees)
 
 TABLES = (
     speed.deaths,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from declared import MEMORY
 from measure import Effort, Group, median, ratio, rounds, scratch, table
+from registering import MEMORY
 
 import lastly
 

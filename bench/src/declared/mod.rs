@@ -48,7 +48,7 @@ pub(crate) fn tables(effort: &Effort) {
     let scratch = Scratch::of(process);
     let remove = [&scratch.disk, &scratch.memory].map(|directory| {
         fs::create_dir(directory).expect("there is room");
-        defer(|path| fs::remove_dir_all(path), directory.clone())
+        defer(fs::remove_dir_all, directory.clone())
     });
     let status = Command::new(std::env::current_exe().expect("it is known"))
         .args([CHILD, if effort.is_full() { "full" } else { "quick" }, &process.to_string()])

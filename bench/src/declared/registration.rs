@@ -28,7 +28,7 @@ const CONTENDERS: [Contender; 4] = [
     },
     Contender {
         name: "`fs::remove_file`, not declared",
-        register: |object, path| finalize(object, |path| fs::remove_file(path), path).erase(),
+        register: |object, path| finalize(object, fs::remove_file, path).erase(),
         make: make_file,
     },
     Contender {
@@ -38,7 +38,7 @@ const CONTENDERS: [Contender; 4] = [
     },
     Contender {
         name: "`fs::remove_dir_all`, not declared",
-        register: |object, path| finalize(object, |path| fs::remove_dir_all(path), path).erase(),
+        register: |object, path| finalize(object, fs::remove_dir_all, path).erase(),
         make: make_tree,
     },
 ];

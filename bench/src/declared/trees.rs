@@ -13,7 +13,10 @@ use super::Scratch;
 use crate::Effort;
 use crate::measure::{median, ratio, rounds};
 
-const CONTENDERS: [(&str, fn(&Path) -> io::Result<()>); 3] = [
+/// A name, and what removes a tree.
+type Contender = (&'static str, fn(&Path) -> io::Result<()>);
+
+const CONTENDERS: [Contender; 3] = [
     ("**lastly** `actions::remove_tree`", |path| actions::remove_tree(path.to_owned())),
     ("`fs::remove_dir_all`", |path| fs::remove_dir_all(path)),
     ("`rm -rf`", |path| Command::new("rm").arg("-rf").arg(path).status().map(drop)),
@@ -53,7 +56,7 @@ pub(super) fn table(effort: &Effort, scratch: &Scratch) {
 /// Milliseconds of each contender.
 fn removals(effort: &Effort, place: &Path, directories: u32) -> Vec<f64> {
     let made = Cell::new(0);
-    let one = |(_, remove): &(_, fn(&Path) -> io::Result<()>)| {
+    let one = |(_, remove): &Contender| {
         made.set(made.get() + 1);
         let tree = &place.join(format!("tree-{directories}-{}", made.get()));
         make(tree, directories, effort.tree / directories);
