@@ -308,8 +308,8 @@ class _Closer:
     def _remove(self) -> None:
         if self.removal is not None:
             self.removal()
-        # What an editor has put in its place has its name, which is nobody else's. But it is for the
-        # process to remove that has made it.
+        # What an editor has put in its place has its name, which is nobody else's. But it is for
+        # the process to remove that has made it.
         if self._maker == os.getpid():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.name)

@@ -209,8 +209,13 @@ fn error(failure: Failure) -> PyErr {
         ErrorKind::PermissionDenied => Some(libc::EACCES),
         _ => None,
     };
-    // By this number, it is of the subclass that says so.
-    code.map_or_else(|| error.into(), |code| PyOSError::new_err((code, text)))
+    match code {
+        // Others ask for that.
+        Some(libc::ENOENT) => PyFileNotFoundError::new_err((libc::ENOENT, text)),
+        // By its number, it is of the subclass that says so.
+        Some(code) => PyOSError::new_err((code, text)),
+        None => error.into(),
+    }
 }
 
 /// Tells that what was just declared by this key is not protected as it should be. If that is an error,

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
+import tempfile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from declared import play
+import endings
+from declared import BEFORE, play
 from fresh import WATCHDOG
 
 KILLED = ["die()", "os._exit(0)", "os.abort()", "os.kill(os.getpid(), signal.SIGTERM)"]
@@ -278,18 +282,34 @@ def test_a_program_without_standard_streams(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights")
 def test_what_a_process_declared_before_it_gave_up_its_rights(tmp_path: Path) -> None:
     program = """
+        import warnings
+
+        def is_open(number):
+            try:
+                return os.fstat(number).st_ino == inode
+            except OSError:
+                return False
+
+        warnings.simplefilter("ignore")
         os.chmod(here, 0o777)
         finalize(remove_tree, tree("root's"))
+        (journal,) = Path(os.environ["LASTLY_JOURNALS"]).glob("*.journal")
+        inode = journal.stat().st_ino
+        say([is_open(number) for number in range(100)].count(True))
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
-        import warnings
-        warnings.simplefilter("ignore")
         finalize(remove_tree, tree("nobody's"))
-        descriptors = [os.readlink(f"/proc/self/fd/{it}") for it in os.listdir("/proc/self/fd")
-                       if os.path.exists(f"/proc/self/fd/{it}")]
-        say([name for name in descriptors if name.endswith(".journal")])
+        say([is_open(number) for number in range(100)].count(True))
         die()
     """
-    os.chmod(tmp_path, 0o755)
-    ended, left = play(tmp_path, program)
-    assert (ended.said, left) == (["[]"], ["nobody's", "root's"])
+    journals = tmp_path / "journals"
+    journals.mkdir(mode=0o700)
+    # Where everybody gets.
+    here = Path(tempfile.mkdtemp())
+    variables = {"HERE": str(here), "LASTLY_JOURNALS": str(journals)}
+    ended = endings.play(tmp_path, BEFORE + dedent(program), **variables)
+    # Of its first life nothing is done, of its second nobody keeps a journal.
+    assert ended.said == ["1", "0"], ended
+    assert sorted(path.name for path in here.iterdir()) == ["nobody's", "root's"]
+    assert [path.stat().st_size for path in journals.glob("*.journal")] == [0]
+    shutil.rmtree(here)

@@ -153,10 +153,13 @@ fn stuck() {
     declare("tree");
     let journals = env::var_os("LASTLY_JOURNALS").expect("the test says where");
     let mut journals = fs::read_dir(journals).expect("it is there").flatten();
-    let journal = journals.next().expect("there is one").file_name();
-    let journal = journal.to_str().and_then(|it| it.strip_suffix(".journal"));
-    let number = journal.and_then(|it| it.rsplit('-').next()).expect("its name");
-    fs::write(format!(".lastly-{number}-1"), "").expect("it is new");
+    let journal = journals.find(|it| it.path().extension().is_some_and(|it| it == "journal"));
+    let said = fs::read(journal.expect("there is one").path()).expect("it is ours");
+    // It stands in the second record, behind its head, a time and a byte.
+    let length = u32::from_le_bytes(*said.first_chunk().expect("a length"));
+    let (_, number) = said.split_at(length as usize + 28 + 8 + 1);
+    let number = u128::from_le_bytes(*number.first_chunk().expect("a number"));
+    fs::write(format!(".lastly-{number:032x}"), "").expect("it is new");
     die();
 }
 
