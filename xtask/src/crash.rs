@@ -37,6 +37,13 @@ pub(crate) struct Amount {
     pub(crate) pids: Option<u32>,
 }
 
+impl Amount {
+    /// What belongs to all tests.
+    pub(crate) fn of_full() -> Self {
+        Self { kills: 1_000, seed: None, deep: false, every: 1, race: None, pids: Some(60) }
+    }
+}
+
 pub(crate) fn crash(amount: &Amount) -> Result<()> {
     let Amount { kills, seed, deep, every, race, pids } = amount;
     let crash = Crash::build()?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::checks::{self, Checked, PUBLISHED};
 use crate::shell::{cargo, run};
-use crate::{bench, demo, interpreters, python, stress, wheels};
+use crate::{bench, crash, demo, interpreters, python, stress, wheels};
 
 struct Step {
     name: String,
@@ -68,6 +68,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("ten million finalizers", ten_million),
         Step::new("stress", || stress::stress(None, 0, stress::ROUNDS, &[])),
         Step::python("stress", || stress::stress(None, 0, stress::ROUNDS, &stress::python()?)),
+        Step::new("crash", || crash::crash(&crash::Amount::of_full())),
         Step::python("the source distribution, and what is built of it", wheels::wheels),
         Step::python("CPython's own tests, the long ones too", long_suites),
         Step::new("the benchmarks run", || bench::bench(true)),
