@@ -31,12 +31,14 @@ pub(crate) const PUBLISHED: [&str; 5] =
 /// The tests of the library itself, which all the checks run: API, panics, model, threads, drain.
 const IT: [&str; 7] = ["test", "--package", "lastly", "--test", "it", "--test", "drain"];
 
-pub(crate) fn loom() -> Result<()> {
+/// With so many preemptions at most: each costs several times as long as the one before.
+pub(crate) fn loom(preemptions: u32) -> Result<()> {
     let packages = ["--package", "lastly", "--package", "lastly-core"];
     let loom = [&["test", "--release", "--test", "loom"], &packages[..]].concat();
     // A target directory of its own: the flag concerns every crate.
     run(cargo(&loom)
         .env("RUSTFLAGS", "--cfg loom")
+        .env("LASTLY_PREEMPTIONS", preemptions.to_string())
         .env("CARGO_TARGET_DIR", root().join("target/loom")))
 }
 

@@ -126,7 +126,7 @@ fn run(command: Command) -> Result<()> {
         Command::Wheels => wheels::wheels(),
         Command::Guarantees => test::guarantees(),
         Command::Bench { quick } => bench::bench(quick),
-        Command::Loom => checks::loom(),
+        Command::Loom => checks::loom(4),
         Command::Asan => checks::asan()?.or_complain(),
         Command::Valgrind => checks::valgrind()?.or_complain(),
         Command::Miri => checks::miri()?.or_complain(),

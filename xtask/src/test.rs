@@ -36,7 +36,7 @@ fn steps() -> Vec<Step> {
         Step::new("clippy", clippy),
         Step::new("tests", tests),
         Step::new("documentation", documentation),
-        Step::new("loom: what two threads can do to each other", checks::loom),
+        Step::new("loom: what two threads can do to each other", || checks::loom(3)),
     ]
 }
 
@@ -66,6 +66,7 @@ fn long_steps() -> Vec<Step> {
     vec![
         Step::new("tests, optimized", || run(&mut cargo(&["test", "--release"]))),
         Step::new("ten million finalizers", ten_million),
+        Step::new("loom, with another preemption", || checks::loom(4)),
         Step::new("stress", || stress::stress(None, 0, stress::ROUNDS, &[])),
         Step::python("stress", || stress::stress(None, 0, stress::ROUNDS, &stress::python()?)),
         Step::new("crash", || crash::crash(&crash::Amount::of_full())),

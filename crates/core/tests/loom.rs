@@ -116,9 +116,14 @@ fn fire(registry: &TestRegistry, counting: &LoomArc<Counting>) {
     }
 }
 
+/// How many preemptions are explored at most: three, if the environment does not say otherwise.
+fn preemptions() -> usize {
+    std::env::var("LASTLY_PREEMPTIONS").map_or(3, |it| it.parse().expect("a number"))
+}
+
 fn model(scenario: impl Fn(TestRegistry) + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(4);
+    builder.preemption_bound = Some(preemptions().min(4));
     builder.max_branches = 20_000;
     builder.check(move || scenario(LoomArc::new(Registry::new())));
 }

@@ -1,4 +1,4 @@
-//! What threads can do to a finalizer, in every interleaving with up to four preemptions (two,
+//! What threads can do to a finalizer, in every interleaving with up to four preemptions (three in quick runs; two,
 //! where threads wait for each other): the shipped code under loom.
 //!
 //! Run with `cargo xtask loom`. Each model asserts what a user would notice: the callback ran
@@ -40,10 +40,15 @@ fn model(scenario: impl Fn() + Send + Sync + 'static) {
     model_up_to(4, scenario);
 }
 
+/// How many preemptions are explored at most: three, if the environment does not say otherwise.
+fn allowed_preemptions() -> usize {
+    std::env::var("LASTLY_PREEMPTIONS").map_or(3, |it| it.parse().expect("a number"))
+}
+
 /// A model in which threads wait for each other: more preemptions take too long.
 fn model_up_to(preemptions: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = Some(preemptions.min(allowed_preemptions()));
     builder.max_branches = 20_000;
     builder.check(move || {
         report::set_hook(|report| match report.problem {
