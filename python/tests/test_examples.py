@@ -11,6 +11,9 @@ import pytest
 import postgres
 from fresh import run
 
+#: They start many programs.
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
 
 CONNECTION_POOL = """

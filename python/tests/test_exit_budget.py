@@ -11,6 +11,9 @@ import pytest
 from endings import play, reports
 from lastly.exit import set_budget
 
+#: They start many programs.
+pytestmark = pytest.mark.slow
+
 UNFINISHED = "was not finished when the program ended"
 SKIPPED = "was skipped: the end of the program was cut short"
 

@@ -23,6 +23,9 @@ import guards
 from declared_program import METHODS
 from test_matrix import TABLE, WATCHDOG, compare, in_words
 
+#: They start many programs.
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("declared_program.py")
 
 # Who is there when the process ends.
@@ -82,8 +85,7 @@ def cells() -> Iterator[Cell]:
 
 def parameter(cell: Cell) -> Any:
     # What a sweep does is the same for every CPython.
-    marks = [] if cell.guard == THERE else [pytest.mark.slow]
-    return pytest.param(cell, id=", ".join(cell[:3]), marks=marks)
+    return pytest.param(cell, id=", ".join(cell[:3]))
 
 
 @pytest.mark.parametrize("cell", [parameter(it) for it in cells()])

@@ -11,6 +11,9 @@ import pytest
 
 from fresh import run
 
+#: They start many programs.
+pytestmark = pytest.mark.slow
+
 BEFORE = """
 import gc, logging, unittest, weakref
 import lastly

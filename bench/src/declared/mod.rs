@@ -64,11 +64,11 @@ pub(crate) fn child(effort: &Effort, process: &str) {
         Protection::Guard => {}
         less => println!("*Measured without a guard: {less:?}*\n"),
     }
+    trees::table(effort, &scratch);
     registration::table(effort, &scratch.memory);
     parts::table(effort, &scratch);
     synced::table(effort, &scratch);
     journal::table(effort, &scratch);
-    trees::table(effort, &scratch);
 }
 
 /// A portion of these figures is at most that.
