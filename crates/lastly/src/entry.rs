@@ -121,7 +121,8 @@ impl Held {
         unsafe { loaded.write(Loaded { entry, callback, extra }) };
         let held = Self(loaded.cast());
         if let Some(why) = trouble {
-            held.report_unprotected(&why);
+            let problem = Problem::Unprotected(&why);
+            REGISTRY.report(Cause::Called, &held.describe(), problem, None);
         }
         held
     }
@@ -147,11 +148,6 @@ impl Held {
         // SAFETY: this hold.
         let table = unsafe { self.0.cast::<Entry>().as_ref() }.table;
         (table.declares)()
-    }
-
-    #[cold]
-    pub(crate) fn report_unprotected(&self, why: &str) {
-        REGISTRY.report(Cause::Called, &self.describe(), Problem::Unprotected(why), None);
     }
 }
 
