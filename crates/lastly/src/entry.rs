@@ -121,8 +121,7 @@ impl Held {
         unsafe { loaded.write(Loaded { entry, callback, extra }) };
         let held = Self(loaded.cast());
         if let Some(why) = trouble {
-            let problem = Problem::Unprotected(&why);
-            REGISTRY.report(Cause::Called, &held.describe(), problem, None);
+            actions::report_unprotected(&held, &why);
         }
         held
     }

@@ -97,7 +97,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
-use lastly_core::{Node, sync};
+use lastly_core::{Cause, Node, Problem, sync};
 use lastly_journal::Failure;
 use lastly_journal::actions::{
     Action, kill_process as killing, remove_file as file_removal, remove_tree as tree_removal,
@@ -112,6 +112,8 @@ pub use directory::TemporaryDirectory;
 pub use file::NamedTemporaryFile;
 pub use temporary::TemporaryBuilder;
 
+use crate::REGISTRY;
+use crate::entry::Held;
 use crate::exit;
 use crate::finalizer::Finalizer;
 use crate::tied::Tied;
@@ -315,6 +317,12 @@ pub(crate) fn declare<F: 'static, A: 'static>(
             Some(failure.to_string())
         }
     }
+}
+
+/// Reports, once or as it is declared, that somebody will be missing when this process is killed.
+#[cold]
+pub(crate) fn report_unprotected(held: &Held, why: &str) {
+    REGISTRY.report(Cause::Called, &held.describe(), Problem::Unprotected(why), None);
 }
 
 /// Runs a callback of this function. If that stands for an action, it is the declared one that it performs.

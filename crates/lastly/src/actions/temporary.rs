@@ -130,7 +130,7 @@ where
     }
 
     fn report_unprotected(&self, why: &str) {
-        self.held().report_unprotected(why);
+        super::report_unprotected(self.held(), why);
     }
 }
 
