@@ -33,11 +33,11 @@ pub(crate) fn demo() -> Result<()> {
     run(&mut cargo(&["build", "--quiet", "--package", "lastly-guard"]))?;
     let venv = interpreters::default().map(python::installed).transpose()?;
     println!("A temporary directory is tied to an object. It goes when …\n");
-    println!("  {:<38}{:<28}Python", "", "Rust");
+    println!("  {:<40}{:<28}Python", "", "Rust");
     for (words, rust, python) in ENDINGS {
         let rust = in_rust(rust)?;
         let python = venv.as_ref().map(|venv| in_python(venv, python)).transpose()?;
-        println!("  {words:<38}{rust:<28}{}", python.as_deref().unwrap_or("not shown"));
+        println!("  {words:<40}{rust:<28}{}", python.as_deref().unwrap_or("not shown"));
     }
     println!("\nEach was there before, and gone after.");
     if venv.is_none() {
