@@ -1,8 +1,8 @@
 //! This process's own journal, for the doors.
 //!
 //! It is begun by the first declared action, and gone with the last one. A door names each by a *key*: the
-//! address of its finalizer, or of something that belongs to that one alone. In a forked child there is none of its parent's: **only the creator
-//! performs**. A child that declares something begins a journal of its own.
+//! address of its finalizer, or of something that belongs to that one alone. In a forked child there is none of
+//! its parent's: **only the creator performs**. A child that declares something begins a journal of its own.
 
 mod state;
 
