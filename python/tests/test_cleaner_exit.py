@@ -493,13 +493,13 @@ def test_programs_with_a_pool_of_threads(tmp_path: Path, end: str, status: int) 
     def closed():
         all_closed.append(None)
 
+    # The oldest of all: it runs when all the others have.
+    finalize(lambda: say(len(all_closed)))
     pool = ThreadPoolExecutor(4)
     for number in range(1000):
         pool.submit(hand_over, closed)
-    finalize(lambda: say(len(all_closed)))
     """
     ended = run(tmp_path, program + end)
-    # The oldest of all that is left: it runs when all the others have.
     assert (ended.said, ended.status) == (["1000"], status), ended
 
 

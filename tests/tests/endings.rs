@@ -110,6 +110,7 @@ fn what_is_cut_short_is_reported_by_name() {
     let was_skipped = "ending::say was skipped: the end of the program was cut short";
     for (scene, reports) in [
         ("second-signal", &["(signal)", "(signal)"][..]),
+        ("second-signal-seen-late", &["(signal)", "(signal)"]),
         ("budget-and-hang", &["(exit)", "(exit)", "(exit)"]),
         ("callback-wants-mains-lock", &["(exit)", "(exit)"]),
         ("budget-between", &["(exit)"]),

@@ -9,7 +9,7 @@
 //!   sees what it would have seen.
 //! - Another signal during the drain cuts it short: what is skipped is reported, and the process ends.
 //!   (Some send two at once. What comes shortly after the first, and before a callback has begun, is
-//!   one with it.)
+//!   one with it. It is the handler that sees whether one has: the watcher may come late.)
 //!
 //! Handler and watcher share a few words and a semaphore, and no file descriptor: programs that make
 //! themselves daemons close all of those, and a handler that wrote into what was opened next would
@@ -26,6 +26,7 @@ use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize};
 use std::time::{Duration, Instant};
@@ -50,6 +51,10 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 /// How many signals have come in this process, and which was the last.
 static ARRIVED: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
+/// One came after another, in a callback of the drain.
+static CAME_LATE: AtomicBool = AtomicBool::new(false);
+/// Whether the drain has begun to run callbacks.
+static HAS_BEGUN: OnceLock<fn() -> bool> = OnceLock::new();
 /// What handled each signal before; 0: its default action.
 static BEFORE: [AtomicUsize; 65] = [const { AtomicUsize::new(0) }; 65];
 
@@ -215,7 +220,10 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     if WATCHED.load(Acquire) == process::number() && !WITNESS.is_foreign() {
         // Relaxed: the semaphore orders them.
         LAST.store(signal, Relaxed);
-        ARRIVED.fetch_add(1, Relaxed);
+        let is_another = ARRIVED.fetch_add(1, Relaxed) > 0;
+        if is_another && HAS_BEGUN.get().is_some_and(|has_begun| has_begun()) {
+            CAME_LATE.store(true, Relaxed);
+        }
         BELL.ring();
     } else if before == libc::SIG_DFL {
         process::default_action(signal);
@@ -254,8 +262,10 @@ pub fn watch<D: Resident>() -> io::Result<()> {
     }
     WITNESS.swear();
     BELL.begin();
+    HAS_BEGUN.get_or_init(|| || D::registry().has_begun_to_drain());
     // Relaxed: no handler looks at them while there is no watcher.
     ARRIVED.store(0, Relaxed);
+    CAME_LATE.store(false, Relaxed);
     WATCHER.store(0, Relaxed);
     STOPPING.store(false, Relaxed);
     let mask = Mask::block_all();
@@ -372,13 +382,14 @@ fn watcher<D: Resident>(mask: Mask) {
             continue; // rung once for each of several that were seen together
         }
         seen = arrived;
-        match first {
-            None => {
-                first = Some(Instant::now());
-                begin::<D>(mask);
-            }
-            Some(first) if first.elapsed() < TOGETHER && !D::registry().has_begun_to_drain() => {}
-            Some(_) => ending::cut::<D>(Cause::Signal, last()),
+        if first.is_none() {
+            first = Some(Instant::now());
+            begin::<D>(mask);
+        }
+        let is_one = first.is_none_or(|first| first.elapsed() < TOGETHER);
+        // Relaxed: the semaphore orders them.
+        if !is_one || CAME_LATE.load(Relaxed) {
+            ending::cut::<D>(Cause::Signal, last());
         }
     }
 }

@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use lastly::{defer, report};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use super::forks::in_child;
 use super::heirs::{end_at_once, leave_child};
@@ -15,6 +17,7 @@ use crate::{arrive, hang, leak, say, wait_for_arrival};
 
 pub(crate) const SCENES: &[(&str, fn())] = &[
     ("two-signals-at-once", two_signals_at_once),
+    ("second-signal-seen-late", second_signal_seen_late),
     ("no-thread-left", no_thread_left),
     ("deep-callback", deep_callback),
     ("main-returns-and-callback-exits", main_returns_and_callback_exits),
@@ -70,6 +73,49 @@ fn two_signals_at_once() {
     // SAFETY: a set to read.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
     hang();
+}
+
+/// The thread that waits for signals gets to run when two have come: the second came in a callback, all
+/// the same.
+fn second_signal_seen_late() {
+    install();
+    run_last("lastly-signals");
+    leak("never said");
+    at_exit(|()| {
+        raise(libc::SIGTERM);
+        raise(libc::SIGHUP);
+        hang();
+    });
+    exit(3);
+}
+
+/// Has this thread of the process run only while main waits: one processor for both.
+fn run_last(name: &str) {
+    let all = sched_getaffinity(Pid::this()).expect("it tells");
+    let first = (0..CpuSet::count()).find(|number| all.is_set(*number).is_ok_and(|is_set| is_set));
+    let mut one = CpuSet::new();
+    one.set(first.expect("it runs on some")).expect("a number of one");
+    let thread = thread_with(name);
+    for thread in [Pid::this(), Pid::from_raw(thread)] {
+        sched_setaffinity(thread, &one).expect("it may run there");
+    }
+    let idle = libc::sched_param { sched_priority: 0 };
+    // SAFETY: a thread of this process, and something to read.
+    assert_eq!(unsafe { libc::sched_setscheduler(thread, libc::SCHED_IDLE, &raw const idle) }, 0);
+}
+
+/// The number of a thread that gives itself this name.
+fn thread_with(name: &str) -> i32 {
+    loop {
+        for thread in std::fs::read_dir("/proc/self/task").expect("its threads").flatten() {
+            let found = std::fs::read_to_string(thread.path().join("comm"));
+            if found.is_ok_and(|found| found.trim_end() == name) {
+                let number = thread.file_name().into_string();
+                return number.ok().and_then(|number| number.parse().ok()).expect("a number");
+            }
+        }
+        thread::yield_now();
+    }
 }
 
 /// The drain then runs on the thread that heard the signal.

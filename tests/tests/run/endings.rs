@@ -304,6 +304,7 @@ const ENDINGS: &[Ending] = &[
     Ending("generations", &["grown by 0", "of the first, by the last"], Status(0)),
     Ending("signal-to-itself", &["newest", "oldest"], Killed(libc::SIGTERM)),
     Ending("second-signal", &["newest", "hangs"], Killed(libc::SIGINT)),
+    Ending("second-signal-seen-late", &[], Killed(libc::SIGHUP)),
     Ending("signal-in-drain", &["oldest"], Killed(libc::SIGTERM)),
     Ending("exit-in-signal-drain", &["oldest"], Killed(libc::SIGHUP)),
     Ending("ignored-stays-ignored", &["main returns", "at exit"], Status(0)),
