@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use lastly::actions::{self, synced};
+use lastly::actions::{self, Protection, synced};
 use lastly::{Watched, finalize};
 
 use super::resource::{Kind, Resource};
@@ -84,5 +84,15 @@ impl Door {
         if !matches!(act, Act::Confirm) {
             self.0.remove(&resource);
         }
+    }
+}
+
+/// What protects this process's declared actions, in words.
+#[must_use]
+pub fn protection() -> String {
+    match actions::protection() {
+        Protection::Guard => "guard".to_owned(),
+        Protection::Sweep(why) => format!("sweep: {why}"),
+        Protection::Nothing(why) => format!("nothing: {why}"),
     }
 }

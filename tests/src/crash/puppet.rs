@@ -7,13 +7,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
+use nix::errno::Errno;
 use nix::libc;
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, fork, pause};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, Uid, fork, pause, setuid};
 
-use super::door::Door;
+use super::door::{self, Door};
 use super::resource::{Kind, Resource};
-use super::system::kill_this;
+use super::system::{adopt_orphans, kill_this};
 
 struct Puppet {
     folder: PathBuf,
@@ -52,6 +53,7 @@ impl Puppet {
             |word: &str| Resource { number: word.parse().expect("a number"), kind: Kind::Tree };
         match *words {
             ["declare", it] => self.door.declare(resource(it), &self.folder, None, false),
+            ["sync", it] => self.door.declare(resource(it), &self.folder, None, true),
             ["make", it] => self.make(resource(it)),
             ["confirm", it] => self.door.confirm(resource(it)),
             ["keep", it] => self.door.keep(resource(it)),
@@ -65,6 +67,10 @@ impl Puppet {
                 panic!("exec: {error}");
             }
             ["close-all"] => close_all(),
+            ["protection"] => return Some(door::protection()),
+            ["wait"] => return Some(wait_for_all().to_owned()),
+            ["adopt"] => adopt_orphans().expect("it is allowed"),
+            ["be-root"] => setuid(Uid::from_raw(0)).expect("it has the right"),
             ["open", path] => self.open(Path::new(path)),
             ["exit"] => return None,
             _ => panic!("nothing to obey: {words:?}"),
@@ -134,6 +140,18 @@ fn fork_raw() -> i32 {
         }
     }
     Pid::from_raw(i32::try_from(child).expect("the number of a process")).as_raw()
+}
+
+/// As the first process of a container does, and who runs tests: until there is nobody to wait for. Does not wait
+/// for who would not end.
+fn wait_for_all() -> &'static str {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return "nobody",
+            Ok(WaitStatus::StillAlive) => return "somebody",
+            _ => {}
+        }
+    }
 }
 
 /// As daemons do.

@@ -1,7 +1,8 @@
 //! A folder with journals of its own, and programs in it that do what they are told.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -51,31 +52,37 @@ impl Fixture {
 
     /// With this guard.
     pub(crate) fn puppet_with(&self, guard: &str) -> Puppet {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_crash"))
-            .arg("puppet")
-            .arg(&self.folder)
-            .env("LASTLY_JOURNALS", self.journals())
-            .env("LASTLY_GUARD", guard)
-            .env("LASTLY_SWEEP", "0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("it was built with this test");
-        let input = child.stdin.take().expect("piped");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        let mut puppet = Puppet { child, input, output };
-        assert_eq!(puppet.hear(), "ready");
-        puppet
+        self.puppet_under(&[], guard)
+    }
+
+    /// The same, started by another command.
+    pub(crate) fn puppet_under(&self, starter: &[&str], guard: &str) -> Puppet {
+        let mut command = under(starter, PUPPET);
+        command.arg("puppet").arg(&self.folder).env("LASTLY_GUARD", guard);
+        Puppet::start(command.env("LASTLY_JOURNALS", self.journals()))
     }
 
     pub(crate) fn lastly(&self, arguments: &[&str]) -> Output {
-        Command::new(lastly())
-            .args(arguments)
-            .env("LASTLY_JOURNALS", self.journals())
-            .output()
-            .expect("it was built")
+        self.lastly_under(&[], arguments)
+    }
+
+    /// The same, started by another command.
+    pub(crate) fn lastly_under(&self, starter: &[&str], arguments: &[&str]) -> Output {
+        let mut command = under(starter, lastly());
+        command.args(arguments).env("LASTLY_JOURNALS", self.journals());
+        command.output().expect("it was built")
+    }
+
+    /// What a sweep tells, line by line.
+    pub(crate) fn sweep(&self, arguments: &[&str]) -> Vec<String> {
+        self.sweep_under(&[], arguments)
+    }
+
+    /// The same, started by another command.
+    pub(crate) fn sweep_under(&self, starter: &[&str], arguments: &[&str]) -> Vec<String> {
+        let swept = self.lastly_under(starter, &[&["sweep"], arguments].concat());
+        assert_eq!(String::from_utf8_lossy(&swept.stderr), "");
+        String::from_utf8_lossy(&swept.stdout).lines().map(str::to_owned).collect()
     }
 
     /// The journals' names.
@@ -113,6 +120,56 @@ impl Fixture {
     }
 }
 
+/// What [`Puppet`]s are.
+pub(crate) const PUPPET: &str = env!("CARGO_BIN_EXE_crash");
+
+/// A program, started by another command.
+pub(crate) fn under(starter: &[&str], program: impl AsRef<OsStr>) -> Command {
+    let [first, rest @ ..] = starter else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
+}
+
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Tells why a test does nothing here, also where what tests say is kept back.
+pub(crate) fn skip(why: &str) {
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    _ = writeln!(io::stderr(), "{test} is skipped: {why}");
+}
+
+/// Whether this command, by which others are to be started, can be had here. If not, that is told.
+pub(crate) fn is_allowed(starter: &[&str]) -> bool {
+    let tried = under(starter, "true").stdin(Stdio::null()).output();
+    let is_allowed = is_root() && tried.is_ok_and(|it| it.status.success());
+    if !is_allowed {
+        skip(&format!("it takes root, and `{}`", starter.join(" ")));
+    }
+    is_allowed
+}
+
+/// Whether this test runs where it can mount something and nobody else sees it: it is run there, in a process of
+/// its own. False: that has passed, or cannot be.
+pub(crate) fn in_mounts_of_its_own() -> bool {
+    const CHILD: &str = "LASTLY_TEST_MOUNTS";
+    let starter = ["unshare", "--mount"];
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    if is_allowed(&starter) {
+        let test = thread::current().name().expect("the test's").to_owned();
+        let mut command = under(&starter, std::env::current_exe().expect("this one"));
+        command.args(["--exact", "--nocapture", "--test-threads=1", &test]).env(CHILD, "1");
+        let output = command.stdin(Stdio::null()).output().expect("it was tried");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
+    false
+}
+
 /// A program that does what it is told.
 pub(crate) struct Puppet {
     pub(crate) child: Child,
@@ -121,6 +178,18 @@ pub(crate) struct Puppet {
 }
 
 impl Puppet {
+    /// Starts it, by this command.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("LASTLY_SWEEP", "0");
+        let mut child = command.process_group(0).spawn().expect("it was built with this test");
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut puppet = Self { child, input, output };
+        assert_eq!(puppet.hear(), "ready");
+        puppet
+    }
+
     /// Its answer.
     pub(crate) fn tell(&mut self, line: &str) -> String {
         self.tell_silently(line);

@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::fixture::{Fixture, await_that, is_alive, kill_one};
+use crate::fixture::{Fixture, await_that, is_alive, is_allowed, kill_one, lastly};
 
 #[test]
 fn it_does_what_its_owner_left() {
@@ -112,5 +112,43 @@ fn nobody_waits_for_it() {
     assert!(!fixture.is_there(0));
     assert!(is_alive(guard.as_raw()));
     kill(guard, Signal::SIGCONT).expect("it is there");
+    fixture.clear();
+}
+
+/// The first process of a container gets what others leave there, and mostly waits for all of it before it ends.
+#[test]
+fn process_1_has_none_that_it_would_wait_for() {
+    let container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !is_allowed(&container) {
+        return;
+    }
+    let fixture = Fixture::new("process-1");
+    let mut owner = fixture.puppet_under(&container, lastly().to_str().expect("text"));
+    owner.have(0);
+    let protection = owner.tell("protection");
+    assert!(protection.starts_with("sweep: this is process 1"), "{protection}");
+    assert_eq!(owner.tell("wait"), "nobody");
+    owner.kill();
+    await_that("a sweep does it when its lock is free", || {
+        fixture.sweep(&["--trust-locks"]);
+        !fixture.is_there(0)
+    });
+    fixture.clear();
+}
+
+/// The same for who has asked for what others leave, as supervisors do.
+#[test]
+fn who_takes_over_what_others_leave_has_none_either() {
+    let fixture = Fixture::new("subreaper");
+    let mut owner = fixture.puppet();
+    owner.tell("adopt");
+    owner.have(0);
+    let protection = owner.tell("protection");
+    assert!(protection.starts_with("sweep: this process takes over"), "{protection}");
+    assert_eq!(owner.tell("wait"), "nobody");
+    owner.kill();
+    assert!(fixture.is_there(0), "nobody is there to do it");
+    fixture.sweep(&[]);
+    assert!(!fixture.is_there(0));
     fixture.clear();
 }

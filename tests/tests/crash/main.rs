@@ -9,4 +9,8 @@ mod forks;
 mod guards;
 mod journal;
 mod kills;
+mod lost;
+mod namespaces;
+mod others;
 mod planted;
+mod trash;
