@@ -167,7 +167,7 @@ impl Directory {
     /// Has the names in it be on the disk; its own too, and those of what it is in, as they may be new.
     pub(crate) fn sync(&self) -> io::Result<()> {
         fsync(&*self.file)?;
-        for above in self.path.ancestors().skip(1).take(3) {
+        for above in self.path.ancestors().skip(1) {
             // Where that may not be read, it was there before.
             _ = File::open(above).map(fsync);
         }

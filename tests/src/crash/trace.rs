@@ -4,11 +4,14 @@
 //! states in which a process can be killed, as far as others can see.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -183,5 +186,50 @@ impl Tracer<'_> {
         } else {
             ptrace::cont(process, signal)
         };
+    }
+}
+
+/// A call of the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which one.
+    pub number: libc::c_long,
+    /// What its first argument is the descriptor of.
+    pub file: PathBuf,
+}
+
+/// Runs a program, and lists those calls of its first thread, from its beginning on, that are about files.
+///
+/// # Errors
+///
+/// The program cannot be started, or not be traced.
+pub fn list(command: &mut Command) -> io::Result<Vec<Call>> {
+    from_its_beginning(command);
+    let program = Pid::from_raw(command.spawn()?.id().cast_signed());
+    waitpid(program, None)?;
+    ptrace::setoptions(program, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL)?;
+    let (mut calls, mut in_call, mut signal) = (vec![], false, None);
+    loop {
+        ptrace::syscall(program, signal.take())?;
+        match waitpid(program, None)? {
+            WaitStatus::PtraceSyscall(_) => {
+                in_call = !in_call;
+                calls.extend(Call::of(program).filter(|_| in_call));
+            }
+            WaitStatus::Stopped(_, sent) => signal = Some(sent),
+            _ => return Ok(calls),
+        }
+    }
+}
+
+impl Call {
+    /// The one that it is in.
+    fn of(process: Pid) -> Option<Self> {
+        let told = fs::read_to_string(format!("/proc/{process}/syscall")).ok()?;
+        let mut words = told.split_whitespace();
+        let number = words.next()?.parse().ok()?;
+        let first = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
+        let file = fs::read_link(format!("/proc/{process}/fd/{first}")).ok()?;
+        Some(Self { number, file })
     }
 }

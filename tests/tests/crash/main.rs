@@ -13,4 +13,6 @@ mod lost;
 mod namespaces;
 mod others;
 mod planted;
+mod rights;
+mod synced;
 mod trash;
