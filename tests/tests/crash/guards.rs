@@ -125,9 +125,9 @@ fn process_1_has_none_that_it_would_wait_for() {
     let fixture = Fixture::new("process-1");
     let mut owner = fixture.puppet_under(&container, lastly().to_str().expect("text"));
     owner.have(0);
+    assert_eq!(owner.tell("wait"), "nobody");
     let protection = owner.tell("protection");
     assert!(protection.starts_with("sweep: this is process 1"), "{protection}");
-    assert_eq!(owner.tell("wait"), "nobody");
     owner.kill();
     await_that("a sweep does it when its lock is free", || {
         fixture.sweep(&["--trust-locks"]);
@@ -143,9 +143,9 @@ fn who_takes_over_what_others_leave_has_none_either() {
     let mut owner = fixture.puppet();
     owner.tell("adopt");
     owner.have(0);
+    assert_eq!(owner.tell("wait"), "nobody");
     let protection = owner.tell("protection");
     assert!(protection.starts_with("sweep: this process takes over"), "{protection}");
-    assert_eq!(owner.tell("wait"), "nobody");
     owner.kill();
     assert!(fixture.is_there(0), "nobody is there to do it");
     fixture.sweep(&[]);
