@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::actions::{Performed, Terms};
+use crate::actions::{NOT_IN_VIEW, Performed, Terms};
 use crate::directory::Directory;
 use crate::log::Log;
 use crate::others::{Claimed, Others};
@@ -160,9 +160,13 @@ impl<'a> Replay<'a> {
             Claimed::InPart => return Fate::Unsure("something in it is a living process's"),
             _ => {}
         }
+        let mut terms = self.terms(entry, performer);
+        // That is no attempt: however often, where it is seen it is to be done.
+        if !forced && !entry.action.is_in_view(&terms) {
+            return Fate::Unsure(NOT_IN_VIEW);
+        }
         self.note(&Record::Claimed(entry.id));
         entry.attempts += 1;
-        let mut terms = self.terms(entry, performer);
         // It is another's now; but not what somebody had begun to remove before.
         terms.begun_only = claimed == Claimed::ByLiving;
         match entry.action.perform(&terms) {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::actions::{Performed, Terms};
+use crate::actions::{NOT_IN_VIEW, Performed, Terms};
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -53,16 +53,25 @@ impl Target {
         Ok(self.identity.is_some())
     }
 
+    /// A directory that is not there may be one that is not mounted here, or since the boot.
+    pub(super) fn is_in_view(&self, terms: &Terms) -> bool {
+        terms.same_boot && terms.same_view
+            || !matches!(
+                Place::reopen(&self.path, &self.parent, terms.same_boot),
+                Err(Unreachable::Gone | Unreachable::Replaced)
+            )
+    }
+
     pub(super) fn perform(&self, terms: &Terms, remove: Remove) -> Result<Performed, Failure> {
         let is_seen = terms.same_boot && terms.same_view;
         let place = match Place::reopen(&self.path, &self.parent, terms.same_boot) {
             Ok(place) => place,
             Err(Unreachable::Gone) if is_seen => return Ok(Performed::Missing),
             Err(Unreachable::Replaced) if is_seen => return Ok(Performed::Replaced),
+            // Somebody forces it, or it has gone out of view just now.
             Err(Unreachable::Gone | Unreachable::Replaced) => {
-                let path = self.path.display();
-                let error = io::Error::other("its directory is not to be seen: is it mounted?");
-                return Err(Failure::with(&error, path));
+                let error = io::Error::other(NOT_IN_VIEW);
+                return Err(Failure::with(&error, self.path.display()));
             }
             Err(Unreachable::Unknown(error)) => {
                 return Err(Failure::with(&error, self.path.display()));
@@ -160,6 +169,10 @@ macro_rules! action_on_file {
 
             fn path(&self) -> Option<&std::path::Path> {
                 Some(self.0.path())
+            }
+
+            fn is_in_view(&self, terms: &$crate::actions::Terms) -> bool {
+                self.0.is_in_view(terms)
             }
 
             fn is_known(&self) -> bool {

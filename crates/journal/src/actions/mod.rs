@@ -57,6 +57,12 @@ pub trait Action: Debug + Send {
     /// Where in the file system it is, if it is there.
     fn path(&self) -> Option<&Path>;
 
+    /// Whether it can be told from here what became of it. Otherwise it may be there, where paths mean what they
+    /// meant to who declared it.
+    fn is_in_view(&self, _: &Terms) -> bool {
+        true
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -67,6 +73,9 @@ pub trait Action: Debug + Send {
     /// Writes it down, for the `read` of its kind.
     fn write(&self, to: &mut Writer);
 }
+
+/// Why nobody does, or strikes out, what is not in view.
+pub(crate) const NOT_IN_VIEW: &str = "its directory is not to be seen: is it mounted?";
 
 /// How an action is to be performed.
 #[derive(Clone, Debug)]
