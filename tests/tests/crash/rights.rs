@@ -76,6 +76,7 @@ impl Stage {
         puppet.tell("declare 0");
         let protection = puppet.tell("protection");
         let has_journal = fs::read_dir(self.journals()).expect("it is there").next().is_some();
+        puppet.listen_to_the_end();
         (protection, has_journal, self.bait().join("lastly was here").exists())
     }
 }
