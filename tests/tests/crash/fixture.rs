@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
@@ -135,13 +136,14 @@ pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Tells why a test does nothing here, also where what tests say is kept back.
+/// Tells which test does nothing here, and why, also where what tests say is kept back.
+#[track_caller]
 pub(crate) fn skip(why: &str) {
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    _ = writeln!(io::stderr(), "{test} is skipped: {why}");
+    _ = writeln!(io::stderr(), "{}: skipped: {why}", Location::caller());
 }
 
 /// Whether this command, by which others are to be started, can be had here. If not, that is told.
+#[track_caller]
 pub(crate) fn is_allowed(starter: &[&str]) -> bool {
     let tried = under(starter, "true").stdin(Stdio::null()).output();
     let is_allowed = is_root() && tried.is_ok_and(|it| it.status.success());
@@ -151,18 +153,18 @@ pub(crate) fn is_allowed(starter: &[&str]) -> bool {
     is_allowed
 }
 
-/// Whether this test runs where it can mount something and nobody else sees it: it is run there, in a process of
-/// its own. False: that has passed, or cannot be.
-pub(crate) fn in_mounts_of_its_own() -> bool {
+/// Whether this test, of this name, runs where it can mount something and nobody else sees it: it is run there, in a
+/// process of its own. False: that has passed, or cannot be.
+#[track_caller]
+pub(crate) fn in_mounts_of_its_own(test: &str) -> bool {
     const CHILD: &str = "LASTLY_TEST_MOUNTS";
     let starter = ["unshare", "--mount"];
     if std::env::var_os(CHILD).is_some() {
         return true;
     }
     if is_allowed(&starter) {
-        let test = thread::current().name().expect("the test's").to_owned();
         let mut command = under(&starter, std::env::current_exe().expect("this one"));
-        command.args(["--exact", "--nocapture", "--test-threads=1", &test]).env(CHILD, "1");
+        command.args(["--exact", "--nocapture", "--test-threads=1", test]).env(CHILD, "1");
         let output = command.stdin(Stdio::null()).output().expect("it was tried");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));

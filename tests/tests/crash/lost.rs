@@ -44,7 +44,7 @@ fn a_journal_that_somebody_has_removed_is_begun_anew() {
 
 #[test]
 fn on_a_full_disk_what_is_declared_is_done() {
-    if !in_mounts_of_its_own() {
+    if !in_mounts_of_its_own("lost::on_a_full_disk_what_is_declared_is_done") {
         return;
     }
     for guard in guards() {
@@ -72,7 +72,7 @@ fn on_a_full_disk_what_is_declared_is_done() {
 fn what_is_given_up_on_a_full_disk_is_not_done() {
     /// Less than that is left in the last page of the journal: not enough to write down that all of them are given up.
     const ROOM: u64 = 400;
-    if !in_mounts_of_its_own() {
+    if !in_mounts_of_its_own("lost::what_is_given_up_on_a_full_disk_is_not_done") {
         return;
     }
     for guard in guards() {
