@@ -25,6 +25,12 @@ impl Identity {
         self == other
     }
 
+    /// Whether both are the same file, one of which is held open: nothing else can get its inode then.
+    #[must_use]
+    pub(crate) fn is_held(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// Whether both are the same file, where the machine may have been booted between the two looks: the
     /// number of the device says nothing then. In doubt, not.
     #[must_use]

@@ -15,7 +15,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Stat, Statx, StatxAttributes, StatxFlags, makedev, statat, statx,
+    AtFlags, FileType, Stat, Statx, StatxAttributes, StatxFlags, Timespec, Timestamps, UTIME_OMIT,
+    fstatfs, major, makedev, statat, statx, utimensat,
 };
 use rustix::io::Errno;
 
@@ -89,18 +90,25 @@ impl Place {
                 format!("{}: not a path that was declared", path.display()),
             )));
         };
+        let unless_unseen = |why| match same_boot && is_on(parent.device, above) {
+            true => Err(why),
+            false => Err(Unreachable::Unseen),
+        };
         let directory = match open::absolute(above) {
             Ok(directory) => directory,
-            Err(Errno::NOENT) => return Err(Unreachable::Gone),
-            Err(Errno::LOOP | Errno::NOTDIR) => return Err(Unreachable::Replaced),
+            Err(Errno::NOENT) => return unless_unseen(Unreachable::Gone),
+            Err(Errno::LOOP | Errno::NOTDIR) => return unless_unseen(Unreachable::Replaced),
             Err(error) => return Err(Unreachable::Unknown(error.into())),
         };
         let above =
             Found::open(directory.as_fd()).map_err(|error| Unreachable::Unknown(error.into()))?;
         let found = &above.identity;
-        let same = if same_boot { parent.is(found) } else { parent.is_across_boots(found) };
-        if !same {
-            return Err(Unreachable::Replaced);
+        let is_same = match same_boot {
+            true => parent.is(found) || parent.is_held(found) && is_copied(directory.as_fd()),
+            false => parent.is_across_boots(found),
+        };
+        if !is_same {
+            return unless_unseen(Unreachable::Replaced);
         }
         Ok(Self { directory, above, name: name.to_owned(), path: path.to_owned() })
     }
@@ -128,6 +136,23 @@ impl Place {
         &self.above
     }
 
+    /// Has what is there be what it stays, if it comes from an image, and is copied when it is first written to.
+    /// True: it may be another file by now, to all that can be seen of it.
+    pub(crate) fn settle(&self) -> bool {
+        // What is on no device of its own has the number 0 for that: all others need not be asked more.
+        if major(self.above.identity.device) != 0 || !is_copied(self.directory()) {
+            return false;
+        }
+        let Ok(stat) = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return false;
+        };
+        // It is written to, and nothing of it changes.
+        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let modified = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
+        let same = Timestamps { last_access: omit, last_modification: modified };
+        utimensat(&self.directory, &self.name, &same, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// What is there now, if anything is. A symbolic link is not followed.
     ///
     /// # Errors
@@ -149,6 +174,8 @@ pub enum Unreachable {
     Gone,
     /// Its path leads to another directory by now, or over a symbolic link: nothing may be touched.
     Replaced,
+    /// What its path leads to is not where it was: it may be mounted elsewhere, or not just now.
+    Unseen,
     /// It cannot be told. Worth another try, unless the error says otherwise.
     Unknown(io::Error),
 }
@@ -158,6 +185,9 @@ impl fmt::Display for Unreachable {
         match self {
             Self::Gone => formatter.write_str("the directory it was in is gone"),
             Self::Replaced => formatter.write_str("its path leads to another directory by now"),
+            Self::Unseen => {
+                formatter.write_str("the directory it was in is not to be seen: is it mounted?")
+            }
             Self::Unknown(error) => {
                 write!(formatter, "the directory it was in cannot be opened: {error}")
             }
@@ -177,6 +207,21 @@ fn resolve(path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
             Ok((open::absolute(&path)?, path))
         }
     }
+}
+
+/// Whether this path, as far as there are directories, ends on that device.
+fn is_on(device: u64, path: &Path) -> bool {
+    let deepest = path.ancestors().find_map(|above| open::absolute(above).ok());
+    let found = deepest.and_then(|directory| Found::open(directory.as_fd()).ok());
+    found.is_some_and(|found| found.identity.device == device)
+}
+
+/// Whether this is on overlayfs, the file system of most containers. What comes from the image is copied there
+/// when it is first changed, a directory when something is made in it; and has another birth from then on.
+fn is_copied(file: BorrowedFd<'_>) -> bool {
+    const OVERLAYFS: u64 = 0x794c_7630;
+    #[allow(clippy::cast_sign_loss, reason = "the type is not the same on all machines")]
+    fstatfs(file).is_ok_and(|found| found.f_type as u64 == OVERLAYFS)
 }
 
 /// What sort of file it is.

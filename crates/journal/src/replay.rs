@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::actions::{NOT_IN_VIEW, Performed, Terms};
+use crate::actions::{Born, NOT_IN_VIEW, Performed, Terms};
 use crate::directory::Directory;
 use crate::log::Log;
 use crate::others::{Claimed, Others};
@@ -191,11 +191,15 @@ impl<'a> Replay<'a> {
     }
 
     fn terms(&self, entry: &Entry, performer: Performer) -> Terms {
-        let latest = match performer {
+        let earliest = entry.declared;
+        let born = match performer {
             // Nobody else has such a name.
             _ if entry.unguessable => None,
-            Performer::Guard { died } => Some(died),
-            Performer::Sweep { .. } => Some(entry.declared.saturating_add(SOON)),
+            Performer::Guard { died } => Some(Born { earliest, latest: died, until_death: true }),
+            Performer::Sweep { .. } => {
+                let latest = earliest.saturating_add(SOON);
+                Some(Born { earliest, latest, until_death: false })
+            }
             Performer::Force { .. } => None,
         };
         Terms {
@@ -204,7 +208,7 @@ impl<'a> Replay<'a> {
             begun_only: false,
             same_boot: !self.life.is_of_another_boot(),
             same_numbers: self.life != Life::OtherContainer,
-            born: latest.map(|latest| (entry.declared, latest)),
+            born,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::actions::{NOT_IN_VIEW, Performed, Terms};
+use crate::actions::{Born, NOT_IN_VIEW, Performed, Terms};
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -28,7 +28,7 @@ pub(super) type Remove = fn(&Place, &Expected, &OsStr) -> Result<Outcome, remove
 impl Target {
     pub(super) fn declare(path: &Path, check: Check) -> Result<Self, Failure> {
         let place = Place::declare(path)?;
-        let identity = check(&place)?;
+        let identity = known(&place, check)?;
         Ok(Self { path: place.path().to_owned(), parent: place.parent(), identity })
     }
 
@@ -46,30 +46,33 @@ impl Target {
         }
         let place = match Place::reopen(&self.path, &self.parent, true) {
             Ok(place) => place,
-            Err(Unreachable::Gone | Unreachable::Replaced) => return Ok(false),
             Err(Unreachable::Unknown(error)) => return Err(error.into()),
+            Err(_) => return Ok(false),
         };
-        self.identity = check(&place)?;
+        self.identity = known(&place, check)?;
         Ok(self.identity.is_some())
     }
 
-    /// A directory that is not there may be one that is not mounted here, or since the boot.
+    /// A directory that is not there may be one that is not mounted here, or not just now.
     pub(super) fn is_in_view(&self, terms: &Terms) -> bool {
-        terms.same_boot && terms.same_view
-            || !matches!(
-                Place::reopen(&self.path, &self.parent, terms.same_boot),
-                Err(Unreachable::Gone | Unreachable::Replaced)
-            )
+        !matches!(self.reach(terms), Err(Unreachable::Unseen))
+    }
+
+    fn reach(&self, terms: &Terms) -> Result<Place, Unreachable> {
+        let place = Place::reopen(&self.path, &self.parent, terms.same_boot);
+        place.map_err(|why| match why {
+            Unreachable::Gone | Unreachable::Replaced if !terms.same_view => Unreachable::Unseen,
+            why => why,
+        })
     }
 
     pub(super) fn perform(&self, terms: &Terms, remove: Remove) -> Result<Performed, Failure> {
-        let is_seen = terms.same_boot && terms.same_view;
-        let place = match Place::reopen(&self.path, &self.parent, terms.same_boot) {
+        let place = match self.reach(terms) {
             Ok(place) => place,
-            Err(Unreachable::Gone) if is_seen => return Ok(Performed::Missing),
-            Err(Unreachable::Replaced) if is_seen => return Ok(Performed::Replaced),
+            Err(Unreachable::Gone) => return Ok(Performed::Missing),
+            Err(Unreachable::Replaced) => return Ok(Performed::Replaced),
             // Somebody forces it, or it has gone out of view just now.
-            Err(Unreachable::Gone | Unreachable::Replaced) => {
+            Err(Unreachable::Unseen) => {
                 let error = io::Error::other(NOT_IN_VIEW);
                 return Err(Failure::with(&error, self.path.display()));
             }
@@ -78,17 +81,14 @@ impl Target {
             }
         };
         let born = terms.born.filter(|_| self.identity.is_none());
-        if born.is_some() && place.look()?.is_some_and(|found| found.identity.born.is_none()) {
-            let path = self.path.display();
-            let reason = "it was declared before it was made, and its file system does not tell when \
-                          that was; so it may be another's";
-            return Err(Failure::refusal(format!("{path}: {reason}")));
+        if let Some(doubt) = born.map_or(Ok(None), |born| doubt(&place, born))? {
+            return Err(Failure::refusal(format!("{}: {doubt}", self.path.display())));
         }
         let expected = Expected {
             identity: self.identity,
             same_boot: terms.same_boot,
-            not_before: born.map(|(earliest, _)| earliest),
-            not_after: born.map(|(_, latest)| latest),
+            not_before: born.map(|born| born.earliest),
+            not_after: born.map(|born| born.latest),
             begun_only: terms.begun_only,
         };
         match remove(&place, &expected, OsStr::new(&terms.trash)) {
@@ -127,6 +127,27 @@ impl Target {
         };
         path.is_absolute().then_some(Self { path, parent, identity })
     }
+}
+
+/// Which file is there, if one is.
+fn known(place: &Place, check: Check) -> Result<Option<Identity>, Failure> {
+    let found = check(place)?;
+    Ok(if found.is_some() && place.settle() { check(place)? } else { found })
+}
+
+/// Why what is there may be another's, if that is not known.
+fn doubt(place: &Place, expected: Born) -> io::Result<Option<&'static str>> {
+    Ok(match place.look()?.map(|found| found.identity.born) {
+        Some(None) => Some(
+            "it was declared before it was made, and its file system does not tell when that was; so it may be \
+             another's",
+        ),
+        Some(Some(born)) if born > expected.latest && !expected.until_death => Some(
+            "it was made long after it was declared, and who declared it did not say that it was there, or may have \
+             been dead by then; so it may be another's",
+        ),
+        _ => None,
+    })
 }
 
 fn write_identity(identity: &Identity, to: &mut Writer) {

@@ -77,6 +77,17 @@ pub trait Action: Debug + Send {
 /// Why nobody does, or strikes out, what is not in view.
 pub(crate) const NOT_IN_VIEW: &str = "its directory is not to be seen: is it mounted?";
 
+/// When something was made, which was declared before that. In nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Born {
+    /// When it was declared.
+    pub earliest: i64,
+    /// Until when its owner is known to have lived.
+    pub latest: i64,
+    /// Whether that is when it died: what is younger, is another's.
+    pub until_death: bool,
+}
+
 /// How an action is to be performed.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -91,9 +102,8 @@ pub struct Terms {
     pub begun_only: bool,
     /// Whether the numbers of processes mean here what they meant to who declared it.
     pub same_numbers: bool,
-    /// What was declared before it was made is known by when it was made: between these two moments, in
-    /// nanoseconds since 1970. `None`: by its name alone.
-    pub born: Option<(i64, i64)>,
+    /// What was declared before it was made is known by when that was. `None`: by its name alone.
+    pub born: Option<Born>,
 }
 
 impl Terms {

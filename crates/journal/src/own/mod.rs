@@ -12,7 +12,7 @@ use std::mem::{self, ManuallyDrop};
 use std::path::PathBuf;
 
 use crate::actions::refused::Refused;
-use crate::actions::{Action, Terms};
+use crate::actions::{Action, NOT_IN_VIEW, Performed, Terms};
 use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::guard;
@@ -97,7 +97,7 @@ pub fn declare(key: usize, action: Box<dyn Action>, manner: Manner) -> Option<St
     let trash = own.random.next();
     let entry =
         Entry { id, action, declared, synced: sync, unguessable, trash, attempts: 0, stuck: None };
-    let mut declared = Declared { entry, is_wanted: true, written: None };
+    let mut declared = Declared { entry, is_wanted: true, written: None, is_written_known: false };
     own.write_down(&mut declared);
     own.map().insert(key, declared);
     let is_to_sweep = own.see_to_guard();
@@ -136,26 +136,27 @@ pub fn refuse(key: usize, failure: &Failure) {
         attempts: 0,
         stuck: None,
     };
-    own.map().insert(key, Declared { entry, is_wanted: false, written: None });
+    own.map()
+        .insert(key, Declared { entry, is_wanted: false, written: None, is_written_known: false });
 }
 
 /// What was declared before it was made is there by now: has it known which one it is.
 ///
 /// # Errors
 ///
-/// It is not what was declared. Then nothing has changed.
+/// It is not what was declared, or that cannot be written down. Then the journal says what it said before.
 pub fn confirm(key: usize) -> Result<bool, Failure> {
     let mut own = lock();
     if own.pid != pid() {
         return Ok(false);
     }
     let Some(mut declared) = own.map().remove(&key) else { return Ok(false) };
-    let was_known = declared.entry.action.is_known();
     let confirmed = declared.entry.action.confirm();
     let mut written = Ok(());
-    if matches!(confirmed, Ok(true)) && !was_known && own.stands(&declared) {
+    if matches!(confirmed, Ok(true)) && !declared.is_written_known && own.stands(&declared) {
         let sync = declared.entry.synced;
         written = own.write(&[Record::Declared(&declared.entry)], sync);
+        declared.is_written_known = written.is_ok();
     }
     own.map().insert(key, declared);
     written.map_err(|error| Failure::with(&error, "cannot write the journal"))?;
@@ -254,7 +255,18 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let Declared { entry, .. } = declared;
     let terms = Terms::of_owner(replay::trash(entry.trash));
     // Nothing is locked: this may take long.
-    entry.action.perform(&terms)?;
+    if entry.action.perform(&terms)? != Performed::Done {
+        // By now, its path may mean something else to this process.
+        let terms = Terms { same_view: lock().sees_the_same(), ..terms };
+        if !entry.action.is_in_view(&terms) {
+            return Err(Failure::with(&io::Error::other(NOT_IN_VIEW), entry.action.subject()));
+        }
+        // Another thread may be about to make it, as the end of the program does not wait for all. If so, it is
+        // this one: the guard will see.
+        if entry.unguessable && !entry.action.is_known() {
+            return Ok(());
+        }
+    }
     lock().note_done(declared);
     Ok(())
 }

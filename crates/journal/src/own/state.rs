@@ -6,7 +6,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::process::{geteuid, getpid};
+use rustix::process::{geteuid, getpid, getuid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::directory::Directory;
@@ -65,6 +65,8 @@ pub(super) struct Declared {
     pub(super) is_wanted: bool,
     /// The number of the journal in which it stands.
     pub(super) written: Option<u128>,
+    /// Whether it says there which file or process it is.
+    pub(super) is_written_known: bool,
 }
 
 pub(super) fn pid() -> i32 {
@@ -149,8 +151,8 @@ impl Own {
         if journal.log.is_removed() {
             // Somebody has cleaned up.
             drop(self.lose_journal());
-        } else if journal.header.owner.user != geteuid().as_raw() {
-            // This process has given up rights: it must not go on to hand them out.
+        } else if journal.header.owner.user != getuid().as_raw() && journal.is_of_another_user() {
+            // This process has given up rights, for good: it must not go on to hand them out.
             if let Some(Journal { directory, log, .. }) = self.lose_journal() {
                 log.abolish(&directory);
             }
@@ -163,7 +165,10 @@ impl Own {
     /// is to sweep in its place.
     pub(super) fn see_to_guard(&mut self) -> bool {
         let Some(journal) = &mut self.journal else { return false };
-        if self.trouble.no_guard.is_some() || journal.guard.as_ref().is_some_and(Guard::is_alive) {
+        if self.trouble.no_guard.is_some()
+            || journal.guard.as_ref().is_some_and(Guard::is_alive)
+            || journal.is_of_another_user()
+        {
             return false;
         }
         drop(journal.guard.take());
@@ -189,10 +194,16 @@ impl Own {
 
     /// Writes an action down, if that is possible.
     pub(super) fn write_down(&mut self, declared: &mut Declared) {
-        let Declared { entry, written, .. } = declared;
+        if self.journal.as_ref().is_some_and(Journal::is_of_another_user) {
+            let why = "this process acts as another user just now; declare before, or after";
+            self.trouble.no_journal(why.to_owned());
+            return;
+        }
+        let Declared { entry, written, is_written_known, .. } = declared;
         match self.write(&[Record::Declared(entry)], entry.synced) {
             Ok(()) => {
                 *written = self.number();
+                *is_written_known = entry.action.is_known();
                 self.open += 1;
                 if self.journal.is_some() {
                     self.trouble.no_journal = None;
@@ -261,6 +272,11 @@ impl Own {
         self.trouble.no_guard = None;
     }
 
+    /// Whether paths mean what they meant when the journal was begun.
+    pub(super) fn sees_the_same(&self) -> bool {
+        self.journal.as_ref().is_none_or(|journal| journal.header.owner.sees_the_same())
+    }
+
     /// The journal's number.
     pub(super) fn number(&self) -> Option<u128> {
         self.journal.as_ref().map(|journal| journal.header.number)
@@ -299,6 +315,12 @@ impl Journal {
         let log = Log::begin(&directory, &header)
             .map_err(|error| Failure::with(&error, directory.path().display()))?;
         Ok(Self { directory, log, header, guard: None, is_named: false })
+    }
+
+    /// Whether this process acts, for now or for good, as another user than who began it: what that one declares,
+    /// the guard would refuse.
+    fn is_of_another_user(&self) -> bool {
+        self.header.owner.user != geteuid().as_raw()
     }
 
     fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {

@@ -187,7 +187,9 @@ fn remove(
     }
     // If an earlier try got as far as the trash, what is at the place by now came later.
     if let At::Expected(held, _) = at(place, trash, expected, target)? {
-        return dispose(place, trash, &held, target);
+        let disposed = dispose(place, trash, &held, target);
+        // The name may be another's by now, though nothing has it yet.
+        return if expected.begun_only { disposed } else { or_put_back(disposed, place, trash) };
     }
     if expected.begun_only {
         return Ok(Outcome::Missing);
@@ -196,7 +198,7 @@ fn remove(
         At::Missing => Ok(Outcome::Missing),
         At::Another => Ok(Outcome::Replaced),
         At::Expected(held, found) => match move_away(place, &found, trash)? {
-            Moved::ToTrash => dispose(place, trash, &held, target),
+            Moved::ToTrash => or_put_back(dispose(place, trash, &held, target), place, trash),
             Moved::Not => dispose(place, place.name(), &held, target),
             Moved::Another => Ok(Outcome::Replaced),
             Moved::Gone => Ok(Outcome::Missing),
@@ -227,7 +229,7 @@ fn at(place: &Place, name: &OsStr, expected: &Expected, target: Target) -> Resul
         Err(error) => return Err(error.into()),
     };
     let found = Found::open(held.as_fd())?;
-    if found.identity != seen.identity {
+    if !found.identity.is_held(&seen.identity) || !expected.is(&found.identity) {
         return Ok(At::Another);
     }
     check_found(place, &found, target)?;
@@ -245,11 +247,7 @@ enum Moved {
 }
 
 fn move_away(place: &Place, held: &Found, trash: &OsStr) -> Result<Moved, Failure> {
-    let directory = place.directory();
-    let rename = |from: &OsStr, to: &OsStr| {
-        renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE)
-    };
-    match rename(place.name(), trash) {
+    match rename(place, place.name(), trash) {
         Ok(()) => {}
         Err(Errno::NOENT) => return Ok(Moved::Gone),
         Err(error @ Errno::EXIST) => return Err(error.into()),
@@ -257,10 +255,12 @@ fn move_away(place: &Place, held: &Found, trash: &OsStr) -> Result<Moved, Failur
         // can still be removed.
         Err(_) => return Ok(Moved::Not),
     }
-    if Found::at(directory, trash)?.is_some_and(|found| found.identity == held.identity) {
+    if Found::at(place.directory(), trash)?
+        .is_some_and(|found| found.identity.is_held(&held.identity))
+    {
         return Ok(Moved::ToTrash);
     }
-    match rename(trash, place.name()) {
+    match rename(place, trash, place.name()) {
         Ok(()) | Err(Errno::NOENT) => Ok(Moved::Another),
         Err(error) => Err(Failure::Displaced {
             from: place.path().to_owned(),
@@ -268,6 +268,24 @@ fn move_away(place: &Place, held: &Found, trash: &OsStr) -> Result<Moved, Failur
             error: error.into(),
         }),
     }
+}
+
+/// Moves something to a name that nothing has.
+fn rename(place: &Place, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    renameat_with(place.directory(), from, place.directory(), to, RenameFlags::NOREPLACE)
+}
+
+/// What could not be removed altogether is moved back to where its owner knows it to be, who may try again. If that
+/// does not work, who comes next finds it in the trash.
+fn or_put_back(
+    disposed: Result<Outcome, Failure>,
+    place: &Place,
+    trash: &OsStr,
+) -> Result<Outcome, Failure> {
+    if disposed.is_err() {
+        _ = rename(place, trash, place.name());
+    }
+    disposed
 }
 
 /// Removes what is held, and has that name.

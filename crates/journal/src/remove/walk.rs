@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
     fn remove_root(&self, name: &CStr) -> Result<bool, Errno> {
         // Another in its place would have to be empty to be removed, but it is not ours to remove.
         match Found::at(self.parent, OsStr::from_bytes(name.to_bytes()))? {
-            Some(found) if found.identity == self.identity => {
+            Some(found) if found.identity.is_held(&self.identity) => {
                 unlinkat(self.parent, name, AtFlags::REMOVEDIR).map(|()| true)
             }
             _ => Err(Errno::NOENT),

@@ -56,13 +56,13 @@ pub(super) fn left_and_named(scratch: &Scratch) {
     let Err(Failure::Left { left: 3, first, .. }) = &removed else { panic!("{removed:?}") };
     assert!(points.iter().any(|point| point.ends_with(first)), "{first:?}");
     scratch.assert_untouched();
-    let trash = scratch.work(TRASH);
-    assert_eq!(names(&trash), ["bound-file", "inner"]);
-    assert_eq!(names(&trash.join("inner")), ["bound", "tmpfs"]);
-    assert_eq!(fs::read_to_string(trash.join("inner/tmpfs/x")).unwrap(), "mounted");
+    // It has its name again, by which it may be looked for.
+    assert_eq!(names(&path), ["bound-file", "inner"]);
+    assert_eq!(names(&path.join("inner")), ["bound", "tmpfs"]);
+    assert_eq!(fs::read_to_string(path.join("inner/tmpfs/x")).unwrap(), "mounted");
 
     for point in ["inner/tmpfs", "inner/bound", "bound-file"] {
-        unmount(&trash.join(point));
+        unmount(&path.join(point));
     }
     let place = place(&path);
     assert_eq!(tree(&place, &ANY, OsStr::new(TRASH)).unwrap(), Outcome::Removed { files: 5 });
@@ -87,7 +87,7 @@ fn mounts_deep_inside_are_left() {
     let removed = tree(&place(&path), &ANY, OsStr::new(TRASH));
     let Err(Failure::Left { left: 1, first, .. }) = &removed else { panic!("{removed:?}") };
     scratch.assert_untouched();
-    unmount(&scratch.work(TRASH).join(first));
+    unmount(&path.join(first));
     assert!(matches!(tree(&place(&path), &ANY, OsStr::new(TRASH)), Ok(Outcome::Removed { .. })));
     scratch.assert_all_gone();
 }

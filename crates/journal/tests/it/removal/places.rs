@@ -72,11 +72,11 @@ fn a_place_is_opened_again() {
     let renumbered = Identity { device: parent.device + 1, ..parent };
     Place::reopen(declared.path(), &renumbered, false).unwrap();
     let unborn = Identity { born: None, ..parent };
-    assert!(matches!(Place::reopen(declared.path(), &unborn, false), Err(Unreachable::Replaced)));
-    assert!(matches!(
-        Place::reopen(declared.path(), &renumbered, true),
-        Err(Unreachable::Replaced)
-    ));
+    assert!(matches!(Place::reopen(declared.path(), &unborn, false), Err(Unreachable::Unseen)));
+    // On another device, it is not the one that was declared, nor has that gone.
+    assert!(matches!(Place::reopen(declared.path(), &renumbered, true), Err(Unreachable::Unseen)));
+    let another = Identity { inode: parent.inode + 1, ..parent };
+    assert!(matches!(Place::reopen(declared.path(), &another, true), Err(Unreachable::Replaced)));
 }
 
 #[test]
