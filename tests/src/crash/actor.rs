@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::door::Door;
+use super::door::{DONE, Door};
 use super::ledger::Ledger;
 use super::random::Random;
 use super::resource::{Kind, Resource};
@@ -79,7 +79,7 @@ impl Deeds {
 
     pub(crate) fn confirm(&mut self, resource: Resource) {
         self.ledger.note("confirming", resource);
-        self.door.confirm(resource);
+        assert_eq!(self.door.confirm(resource), DONE);
         self.ledger.note("confirmed", resource);
     }
 

@@ -10,7 +10,10 @@ use super::resource::{Kind, Resource};
 
 /// The finalizers of an actor, and their objects.
 #[derive(Default)]
-pub struct Door(HashMap<Resource, Box<dyn FnMut(Act)>>);
+pub struct Door(HashMap<Resource, Held>);
+
+/// What is done with a finalizer, and how that went.
+type Held = Box<dyn FnMut(Act) -> String>;
 
 #[derive(Clone, Copy)]
 enum Act {
@@ -20,21 +23,32 @@ enum Act {
     Die,
 }
 
+/// It went as it should.
+pub const DONE: &str = "done";
+
 /// An object with this as its finalizer, as a function of what is done with them.
 macro_rules! watched {
     ($action:expr, $argument:expr) => {{
         let mut object = Some(Watched::new(()));
         let cleanup = finalize(object.as_ref().expect("just made"), $action, $argument);
         Box::new(move |act| match act {
-            Act::Confirm => {
-                let confirmed = actions::confirm(&cleanup).expect("it can be looked at");
-                assert!(confirmed, "it is there");
+            Act::Confirm => match actions::confirm(&cleanup) {
+                Ok(true) => DONE.to_owned(),
+                Ok(false) => "it is not there".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            Act::Detach => {
+                cleanup.detach().expect("it is alive");
+                DONE.to_owned()
             }
-            Act::Detach => drop(cleanup.detach().expect("it is alive")),
             Act::Call => {
                 cleanup.call().expect("it is alive").expect("nothing keeps it from being done");
+                DONE.to_owned()
             }
-            Act::Die => drop(object.take()),
+            Act::Die => {
+                drop(object.take());
+                DONE.to_owned()
+            }
         })
     }};
 }
@@ -43,7 +57,7 @@ impl Door {
     /// Declares that it is to be cleaned up.
     pub fn declare(&mut self, resource: Resource, folder: &Path, process: Option<i32>, sync: bool) {
         let path = resource.path(folder);
-        let held: Box<dyn FnMut(Act)> = match (resource.kind, sync) {
+        let held: Held = match (resource.kind, sync) {
             (Kind::Tree, false) => watched!(actions::remove_tree, path),
             (Kind::Tree, true) => watched!(synced::remove_tree, path),
             (Kind::File, false) => watched!(actions::remove_file, path),
@@ -59,9 +73,9 @@ impl Door {
         self.0.insert(resource, held);
     }
 
-    /// It is there by now.
-    pub fn confirm(&mut self, resource: Resource) {
-        self.act(resource, Act::Confirm);
+    /// It is there by now. [`DONE`], or why that is not known.
+    pub fn confirm(&mut self, resource: Resource) -> String {
+        self.act(resource, Act::Confirm)
     }
 
     /// It is to stay.
@@ -79,11 +93,12 @@ impl Door {
         self.act(resource, Act::Die);
     }
 
-    fn act(&mut self, resource: Resource, act: Act) {
-        self.0.get_mut(&resource).expect("it is declared")(act);
+    fn act(&mut self, resource: Resource, act: Act) -> String {
+        let said = self.0.get_mut(&resource).expect("it is declared")(act);
         if !matches!(act, Act::Confirm) {
             self.0.remove(&resource);
         }
+        said
     }
 }
 

@@ -9,11 +9,13 @@ use std::process::{Command, exit};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, Uid, fork, pause, setuid};
+use nix::unistd::{ForkResult, Pid, Uid, fork, pause, seteuid, setuid};
 
-use super::door::{self, Door};
-use super::resource::{Kind, Resource};
+use super::door::{self, DONE, Door};
+use super::resource::{Kind, Resource, place};
 use super::system::{adopt_orphans, kill_this};
 
 struct Puppet {
@@ -49,13 +51,11 @@ fn answer(text: &str) {
 impl Puppet {
     /// `None`: it is to end.
     fn obey(&mut self, words: &[&str]) -> Option<String> {
-        let resource =
-            |word: &str| Resource { number: word.parse().expect("a number"), kind: Kind::Tree };
         match *words {
             ["declare", it] => self.door.declare(resource(it), &self.folder, None, false),
             ["sync", it] => self.door.declare(resource(it), &self.folder, None, true),
             ["make", it] => self.make(resource(it)),
-            ["confirm", it] => self.door.confirm(resource(it)),
+            ["confirm", it] => return Some(self.door.confirm(resource(it))),
             ["keep", it] => self.door.keep(resource(it)),
             ["call", it] => self.door.call(resource(it)),
             ["drop", it] => self.door.drop(resource(it)),
@@ -67,6 +67,11 @@ impl Puppet {
                 panic!("exec: {error}");
             }
             ["close-all"] => close_all(),
+            ["hide"] => hide(&self.folder),
+            ["act-as", user] => {
+                let user = Uid::from_raw(user.parse().expect("a number"));
+                seteuid(user).expect("it has the right");
+            }
             ["protection"] => return Some(door::protection()),
             ["wait"] => return Some(wait_for_all().to_owned()),
             ["adopt"] => adopt_orphans().expect("it is allowed"),
@@ -75,7 +80,7 @@ impl Puppet {
             ["exit"] => return None,
             _ => panic!("nothing to obey: {words:?}"),
         }
-        Some("done".to_owned())
+        Some(DONE.to_owned())
     }
 
     fn make(&self, resource: Resource) {
@@ -128,6 +133,22 @@ impl Puppet {
         options.read(true).write(!path.is_dir());
         self.opened.extend((0..32).map(|_| options.open(path).expect("it is there")));
     }
+}
+
+/// What a word means: the number of a tree, or of something else, `2-file`.
+fn resource(word: &str) -> Resource {
+    let (number, kind) = word.split_once('-').unwrap_or((word, "tree"));
+    let kind = Kind::of_word(kind).expect("a kind");
+    Resource { number: number.parse().expect("a number"), kind }
+}
+
+/// Has the resources be where this program does not see them, and others do.
+fn hide(folder: &Path) {
+    unshare(CloneFlags::CLONE_NEWNS).expect("it has the right");
+    let (none, private) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
+    mount(none, "/", none, private, none).expect("it has the right");
+    let place = place(folder);
+    mount(Some("none"), &place, Some("tmpfs"), MsFlags::empty(), none).expect("it has the right");
 }
 
 /// A child past the C library: nobody closes anything in it.

@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lastly_tests::crash::door::DONE;
 use lastly_tests::crash::resource::{Kind, Resource, deep_place};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -221,7 +222,7 @@ impl Puppet {
     pub(crate) fn have(&mut self, number: u32) {
         self.tell(&format!("declare {number}"));
         self.tell(&format!("make {number}"));
-        self.tell(&format!("confirm {number}"));
+        assert_eq!(self.tell(&format!("confirm {number}")), DONE);
     }
 
     pub(crate) fn pid(&self) -> Pid {

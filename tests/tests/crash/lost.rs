@@ -6,9 +6,11 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use lastly_tests::crash::door::DONE;
+use lastly_tests::crash::resource::{Kind, Resource};
 use nix::mount::{MsFlags, mount, umount};
 
-use crate::fixture::{Fixture, Puppet, in_mounts_of_its_own, lastly};
+use crate::fixture::{Fixture, Puppet, in_mounts_of_its_own, is_root, lastly, skip};
 
 /// With a guard, and without.
 fn guards() -> [&'static str; 2] {
@@ -99,6 +101,62 @@ fn what_is_given_up_on_a_full_disk_is_not_done() {
         assert!(was_full, "it was not possible to write it down");
         drop(filling);
         umount(&fixture.journals()).expect("nobody uses it");
+        fixture.clear();
+    }
+}
+
+/// That it is there, could not be written down; it is when there is room.
+#[test]
+fn what_is_confirmed_again_after_a_full_disk_is_known() {
+    if !in_mounts_of_its_own("lost::what_is_confirmed_again_after_a_full_disk_is_known") {
+        return;
+    }
+    for guard in guards() {
+        let fixture = Fixture::new("full-confirmed");
+        mount_small(&fixture.journals());
+        let mut owner = fixture.puppet_with(guard);
+        for word in ["declare 0", "make 0"] {
+            owner.tell(word);
+        }
+        let filling = fill(&fixture.journals());
+        let is_full = |number: u32| {
+            owner.tell(&format!("declare {number}"));
+            owner.tell("protection").starts_with("nothing: ")
+        };
+        assert!((100..200).step_by(2).any(is_full));
+        let said = owner.tell("confirm 0");
+        assert!(said.starts_with("cannot write the journal: "), "{said}");
+        drop(filling);
+        assert_eq!(owner.tell("confirm 0"), DONE);
+        // Another has its name now, and is not what was declared.
+        let tree = Resource { number: 0, kind: Kind::Tree };
+        fs::rename(tree.path(&fixture.folder), fixture.folder.join("moved")).expect("ours");
+        tree.make(&fixture.folder, &fixture.folder).expect("there is room");
+        end(&fixture, owner, guard);
+        assert!(fixture.is_there(0), "with the guard {guard}");
+        umount(&fixture.journals()).expect("nobody uses it");
+        fixture.clear();
+    }
+}
+
+/// As servers do to open a file with a user's rights.
+#[test]
+fn who_acts_as_another_user_for_a_moment_loses_nothing() {
+    if !is_root() {
+        return skip("it takes root");
+    }
+    for guard in guards() {
+        let fixture = Fixture::new("another-user");
+        let mut owner = fixture.puppet_with(guard);
+        owner.have(0);
+        let before = owner.tell("protection");
+        for word in ["act-as 65534", "declare 2-shared", "act-as 0"] {
+            owner.tell(word);
+        }
+        owner.have(4);
+        assert_eq!(owner.tell("protection"), before);
+        end(&fixture, owner, guard);
+        assert!(![0, 4].into_iter().any(|number| fixture.is_there(number)), "with {guard}");
         fixture.clear();
     }
 }

@@ -7,6 +7,7 @@ mod bytes;
 mod fixture;
 mod forks;
 mod guards;
+mod images;
 mod journal;
 mod kills;
 mod lost;

@@ -7,8 +7,11 @@ use std::path::Path;
 
 use lastly_journal::ATTEMPTS;
 use lastly_tests::crash::resource::place;
+use nix::mount::{MsFlags, mount, umount};
 
-use crate::fixture::{Fixture, PUPPET, Puppet, await_that, is_allowed, lastly, under};
+use crate::fixture::{
+    Fixture, PUPPET, Puppet, await_that, in_mounts_of_its_own, is_allowed, lastly, under,
+};
 
 /// Mounts of a process's own.
 const MOUNTS: [&str; 2] = ["unshare", "--mount"];
@@ -66,6 +69,53 @@ fn what_is_mounted_elsewhere_is_left_and_done_where_it_is_seen() {
     expect_left(&fixture, &[]);
     expect_done(&fixture, &["nsenter", &view.argument()]);
     fixture.clear();
+}
+
+/// As a disk that was unplugged, in the same boot.
+#[test]
+fn what_is_not_mounted_just_now_is_left_and_done_when_it_is() {
+    if !in_mounts_of_its_own("namespaces::what_is_not_mounted_just_now_is_left_and_done_when_it_is")
+    {
+        return;
+    }
+    let fixture = Fixture::new("unmounted");
+    let (place, disk) = (place(&fixture.folder), fixture.folder.join("disk"));
+    fs::create_dir(&disk).expect("there is room");
+    let (none, empty) = (None::<&str>, MsFlags::empty());
+    mount(Some("none"), &disk, Some("tmpfs"), empty, none).expect("it has the right");
+    let plug = || mount(Some(&disk), &place, none, MsFlags::MS_BIND, none).expect("the same");
+    plug();
+    let mut owner = fixture.puppet_with("0");
+    owner.have(0);
+    umount(&place).expect("nobody uses it");
+    owner.kill();
+    expect_left(&fixture, &[]);
+    plug();
+    expect_done(&fixture, &[]);
+    for mounted in [&place, &disk] {
+        umount(mounted).expect("nobody uses it");
+    }
+    fixture.clear();
+}
+
+/// Its owner does not see it by then, and says so: the guard, which it has started before, does.
+#[test]
+fn what_its_owner_does_not_see_any_more_its_guard_does() {
+    if !is_allowed(&MOUNTS) {
+        return;
+    }
+    for end in ["drop 0", "exit"] {
+        let fixture = Fixture::new("hidden");
+        let mut owner = fixture.puppet();
+        owner.have(0);
+        owner.tell("hide");
+        owner.tell_silently(end);
+        let (_, complaints) = owner.listen_to_the_end();
+        assert!(complaints.contains(NOT_SEEN), "{complaints}");
+        fixture.await_end();
+        assert!(!fixture.is_there(0), "{end}");
+        fixture.clear();
+    }
 }
 
 #[test]

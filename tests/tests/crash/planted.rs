@@ -301,11 +301,27 @@ fn what_it_names_is_not_what_was_declared() {
     case.journal_with(|it| (it.identity, it.declared) = (None, it.declared + 1))
         .plant(&case.fixture);
     case.expect_left_alone(0, replaced);
-    let case = Case::new("younger");
-    let minute = 60_000_000_001;
-    case.journal_with(|it| (it.identity, it.declared) = (None, it.declared - minute))
-        .plant(&case.fixture);
-    case.expect_left_alone(0, replaced);
+}
+
+/// Declared before it was made, and made so much later that it may be another's: who knows that it is not, says so.
+#[test]
+fn what_it_names_may_be_what_was_declared() {
+    const MINUTE: i64 = 60_000_000_001;
+    let planted = |name| {
+        let case = Case::new(name);
+        case.journal_with(|it| (it.identity, it.declared) = (None, it.declared - MINUTE))
+            .plant(&case.fixture);
+        case
+    };
+    planted("younger").expect_left_alone(1, &["STUCK", "made long after it was declared"]);
+    let case = planted("younger-forced");
+    case.fixture.lastly(&["sweep"]);
+    let status = case.fixture.lastly(&["status"]).stdout;
+    let status = String::from_utf8(status).expect("text");
+    let id = status.lines().nth(1).and_then(|line| line.split(' ').next()).expect("it is shown");
+    let forced = case.fixture.lastly(&["force", id]);
+    assert!(forced.status.success() && !case.tree.exists(), "{status}: {forced:?}");
+    case.clear();
 }
 
 #[test]
