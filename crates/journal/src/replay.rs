@@ -205,6 +205,8 @@ impl<'a> Replay<'a> {
         Terms {
             trash: trash(entry.trash),
             same_view: self.header.owner.sees_the_same(),
+            // A journal alone is not believed that.
+            was_ours: entry.unguessable,
             begun_only: false,
             same_boot: !self.life.is_of_another_boot(),
             same_numbers: self.life != Life::OtherContainer,

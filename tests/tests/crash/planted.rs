@@ -315,7 +315,9 @@ fn what_it_names_may_be_what_was_declared() {
     };
     planted("younger").expect_left_alone(1, &["STUCK", "made long after it was declared"]);
     let case = planted("younger-forced");
-    case.fixture.lastly(&["sweep"]);
+    case.fixture.sweep(&[]);
+    let told = case.fixture.sweep(&[]);
+    assert_eq!(told.last().map(String::as_str), Some("0 done, 1 left, 0 failed."));
     let status = case.fixture.lastly(&["status"]).stdout;
     let status = String::from_utf8(status).expect("text");
     let id = status.lines().nth(1).and_then(|line| line.split(' ').next()).expect("it is shown");

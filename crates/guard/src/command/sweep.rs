@@ -40,9 +40,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
 /// What came of a sweep so far.
 #[derive(Default)]
 struct Tally {
-    done: u32,
-    left: u32,
-    failed: u32,
+    done: usize,
+    left: usize,
+    failed: usize,
 }
 
 impl Tally {
@@ -71,7 +71,10 @@ impl Tally {
 
     fn begin(&mut self, found: &Found) {
         match &found.state {
-            Ok(journal) if journal.life != Life::Alive => println!("{}", heading(journal)),
+            Ok(journal) if journal.life != Life::Alive => {
+                self.left += journal.entries.iter().filter(|it| it.stuck.is_some()).count();
+                println!("{}", heading(journal));
+            }
             Ok(_) => {}
             Err(trouble) => {
                 self.left += 1;

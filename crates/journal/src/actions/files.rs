@@ -9,7 +9,7 @@ use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::place::{Place, Unreachable};
-use crate::remove::{self, Expected, Outcome, Refusal};
+use crate::remove::{self, Expected, Outcome, Reason, Refusal};
 
 /// A file, or a directory, that was declared.
 #[derive(Clone, Debug)]
@@ -89,13 +89,20 @@ impl Target {
             same_boot: terms.same_boot,
             not_before: born.map(|born| born.earliest),
             not_after: born.map(|born| born.latest),
+            was_ours: terms.was_ours,
             begun_only: terms.begun_only,
         };
         match remove(&place, &expected, OsStr::new(&terms.trash)) {
             Ok(Outcome::Removed { .. }) => Ok(Performed::Done),
             Ok(Outcome::Missing) => Ok(Performed::Missing),
             Ok(Outcome::Replaced) => Ok(Performed::Replaced),
-            Err(remove::Failure::Refused(refusal)) => Err(refusal.into()),
+            Err(remove::Failure::Refused(refusal)) => Err(match refusal.reason {
+                // By who asks, or for now.
+                Reason::Home | Reason::AboveHome(_) | Reason::MountPoint => {
+                    Failure::of_system(None, io::Error::other(refusal))
+                }
+                _ => refusal.into(),
+            }),
             Err(remove::Failure::Left { left, first, error }) => {
                 let (kind, code) = (error.kind(), error.raw_os_error());
                 let failure = remove::Failure::Left { left, first, error };

@@ -98,6 +98,9 @@ pub struct Terms {
     pub same_boot: bool,
     /// Whether paths mean what they meant to who declared it.
     pub same_view: bool,
+    /// Whether it is known to be what its owner made, who may have given it away since. Otherwise, what belongs to
+    /// others is not touched.
+    pub was_ours: bool,
     /// Whether to leave what has its name by now, and see only to what somebody has begun to remove.
     pub begun_only: bool,
     /// Whether the numbers of processes mean here what they meant to who declared it.
@@ -113,6 +116,7 @@ impl Terms {
             trash,
             same_boot: true,
             same_view: true,
+            was_ours: false,
             begun_only: false,
             same_numbers: true,
             born: None,

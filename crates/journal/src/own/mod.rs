@@ -254,6 +254,7 @@ pub fn unguessable_name() -> io::Result<String> {
 fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let Declared { entry, .. } = declared;
     let terms = Terms::of_owner(replay::trash(entry.trash));
+    let terms = Terms { was_ours: entry.unguessable || entry.action.is_known(), ..terms };
     // Nothing is locked: this may take long.
     if entry.action.perform(&terms)? != Performed::Done {
         // By now, its path may mean something else to this process.

@@ -120,7 +120,10 @@ fn check(place: &Place, target: Target) -> Result<Option<Identity>, Refusal> {
     // What is not there yet must not be given a name that would be refused later.
     check_path(place)?;
     match place.look() {
-        Ok(Some(found)) => check_kind(place, &found, target).map(|()| Some(found.identity)),
+        Ok(Some(found)) => {
+            check_kind(place, &found, target).and_then(|()| check_right(place, &found))?;
+            Ok(Some(found.identity))
+        }
         Ok(None) => Ok(None),
         Err(error) => Err(refusal(Reason::Unknown(error))),
     }
@@ -142,10 +145,17 @@ fn check_path(place: &Place) -> Result<(), Refusal> {
     }
 }
 
-/// What may not be removed because of what it is.
-pub(super) fn check_found(place: &Place, found: &Found, target: Target) -> Result<(), Refusal> {
+/// What may not be removed because of what it is. `was_ours`: when it was declared; what its maker has done with it
+/// since, to whom it was given, is its maker's business.
+pub(super) fn check_found(
+    place: &Place,
+    found: &Found,
+    target: Target,
+    was_ours: bool,
+) -> Result<(), Refusal> {
     check_path(place)?;
-    check_kind(place, found, target)
+    check_kind(place, found, target)?;
+    if was_ours { Ok(()) } else { check_right(place, found) }
 }
 
 fn check_kind(place: &Place, found: &Found, target: Target) -> Result<(), Refusal> {
@@ -156,14 +166,26 @@ fn check_kind(place: &Place, found: &Found, target: Target) -> Result<(), Refusa
         (Target::Tree, Kind::Other) => return refuse(Reason::File),
         (Target::File, Kind::Directory) => return refuse(Reason::Directory),
     }
-    let user = geteuid().as_raw();
-    if is_mount_point(place, found) {
-        return refuse(Reason::MountPoint);
-    }
+    check_mount(place, found)?;
     let number = (found.identity.device, found.identity.inode);
     if homes().iter().any(|home| home.number == Some(number)) {
         return refuse(Reason::Home);
     }
+    Ok(())
+}
+
+/// Whether something is mounted there. Then it is that which is seen, not what was declared.
+pub(super) fn check_mount(place: &Place, found: &Found) -> Result<(), Refusal> {
+    if is_mount_point(place, found) {
+        return Err(Refusal { path: place.path().to_owned(), reason: Reason::MountPoint });
+    }
+    Ok(())
+}
+
+/// Whether it is ours, and ours alone.
+fn check_right(place: &Place, found: &Found) -> Result<(), Refusal> {
+    let refuse = |reason| Err(Refusal { path: place.path().to_owned(), reason });
+    let user = geteuid().as_raw();
     // Sticky, and writable for all.
     if found.kind == Kind::Directory && found.mode & 0o1002 == 0o1002 {
         return refuse(Reason::Shared);

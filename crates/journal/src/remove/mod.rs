@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use crate::identity::Identity;
 use crate::place::{Found, Place};
 pub use check::{Reason, Refusal, check_file, check_tree};
-use check::{Target, check_found};
+use check::{Target, check_found, check_mount};
 use walk::Walk;
 
 /// Whose removal is expected. What does not match in every respect that is given is left alone.
@@ -42,6 +42,8 @@ pub struct Expected {
     /// When it was born at the latest, by the usual clock (`CLOCK_REALTIME`), which births are never ahead of. They
     /// may be ahead of the other one.
     pub not_after: Option<i64>,
+    /// Whether it was ours when it was declared, and is known to be just that.
+    pub was_ours: bool,
     /// Whether only what is in the trash is meant, not what has the name by now.
     pub begun_only: bool,
 }
@@ -216,6 +218,7 @@ enum At {
 fn at(place: &Place, name: &OsStr, expected: &Expected, target: Target) -> Result<At, Failure> {
     let Some(seen) = Found::at(place.directory(), name)? else { return Ok(At::Missing) };
     if !expected.is(&seen.identity) {
+        check_mount(place, &seen)?;
         return Ok(At::Another);
     }
     let held = match open::hold(place.directory(), name) {
@@ -232,7 +235,7 @@ fn at(place: &Place, name: &OsStr, expected: &Expected, target: Target) -> Resul
     if !found.identity.is_held(&seen.identity) || !expected.is(&found.identity) {
         return Ok(At::Another);
     }
-    check_found(place, &found, target)?;
+    check_found(place, &found, target, expected.was_ours)?;
     Ok(At::Expected(held, found))
 }
 

@@ -138,6 +138,7 @@ fn only(identity: Identity) -> Expected {
         same_boot: true,
         not_before: None,
         not_after: None,
+        was_ours: false,
         begun_only: false,
     }
 }
@@ -147,6 +148,7 @@ const ANY: Expected = Expected {
     same_boot: true,
     not_before: None,
     not_after: None,
+    was_ours: false,
     begun_only: false,
 };
 

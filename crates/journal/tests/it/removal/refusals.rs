@@ -134,6 +134,12 @@ fn what_belongs_to_others_is_refused() {
     assert!(matches!(remove_tree(&path), Err(Failure::Refused(_))));
     assert!(matches!(remove_file(&scratch.work("file")), Err(Failure::Refused(_))));
     assert_eq!(names(&scratch.path.join("work")), ["file", "theirs"]);
+
+    // But what was ours when it was declared, its maker may have given away, as root does for a child.
+    let place = place(&path);
+    let was_ours = Expected { was_ours: true, ..expected(&place) };
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).unwrap();
+    assert!(matches!(tree(&place, &was_ours, OsStr::new(TRASH)), Ok(Outcome::Removed { .. })));
 }
 
 #[test]
