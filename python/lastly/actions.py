@@ -34,6 +34,12 @@ Called directly, they act at once. What is gone already is no error.
   death.
 - After `os.execv` the process is the same: what was declared before is done when the new program
   ends, and nobody can give it up any more.
+- What is declared before it is made, and made more than a minute later, is to be confirmed: if it
+  is not, and nobody saw the process die, it is shown by `lastly status`, and left.
+- The guard is started by a child that ends at once: `os.wait()`, which waits for any, may return
+  that one.
+- In a program that forks while other threads run, import this module before there are threads: a
+  child that is forked while another thread imports something may wait for that for ever.
 - A name that is used again and again, as a service does that is started anew, is to be declared
   before it is used: what a living process has declared, no sweep touches.
 - `atexit = False` leaves it out at the end of the program, and then the guard leaves it out as

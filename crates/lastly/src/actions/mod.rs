@@ -63,7 +63,8 @@
 //! three deaths: so a lock file that is replaced by renaming another over it is to be declared anew.
 //!
 //! What is **declared before it is made** cannot be lost between the two. Until it is [confirmed](confirm),
-//! it is known by its path and by having been born since, as far as the file system tells.
+//! it is known by its path and by having been born since, as far as the file system tells; and not
+//! more than a minute later, where no guard has seen its owner die.
 //!
 //! Whatever no program means to remove is refused: home directories and what is above them, directories of the
 //! system, mount points, what belongs to other users. So is a path whose directory does not exist. What is refused is reported at
@@ -81,6 +82,8 @@
 //! - **The guard dies with its container, or control group**, where all of it is killed at once (a service
 //!   that systemd stops, a container that is removed): then it is the sweep's, if the journals are on a disk that outlives that.
 //!   It starts in a session of its own, so what kills a process group or a terminal does not concern it.
+//! - The guard is started by a **child** that ends at once: a program that waits for *any* of its children may be told of
+//!   that one.
 //! - **Between a death and the guard** there are some milliseconds, in which what was to go is still there.
 //! - [`kill_process`]: the group goes with the process only if it led one when it was declared, and leads it still; children
 //!   that left the group are not found.
