@@ -38,7 +38,7 @@ Called directly, they act at once. What is gone already is no error.
   is not, and nobody saw the process die, it is shown by `lastly status`, and left.
 - The guard is started by a child that ends at once: `os.wait()`, which waits for any, may return
   that one.
-- In a program that forks while other threads run, import this module before there are threads: a
+- In a program that forks while threads run, make the first `lastly.TemporaryDirectory` before: a
   child that is forked while another thread imports something may wait for that for ever.
 - A name that is used again and again, as a service does that is started anew, is to be declared
   before it is used: what a living process has declared, no sweep touches.
