@@ -4,6 +4,7 @@
 //! taken them may not exist. Nothing foreign runs under this one; mostly it is held for one system call.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -18,7 +19,8 @@ pub(crate) struct Lock<T> {
 // SAFETY: the value is only reached by who has taken the lock: one thread at a time.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-pub(crate) struct Locked<'a, T>(&'a Lock<T>);
+/// It stays on the thread that has taken the lock, whose alone the value is.
+pub(crate) struct Locked<'a, T>(&'a Lock<T>, PhantomData<*const T>);
 
 impl<T> Lock<T> {
     pub(crate) const fn new(value: T) -> Self {
@@ -37,7 +39,7 @@ impl<T> Lock<T> {
                 _ => thread::sleep(Duration::from_micros(50)),
             }
         }
-        Locked(self)
+        Locked(self, PhantomData)
     }
 
     /// The lock, by who has taken it.
@@ -47,7 +49,7 @@ impl<T> Lock<T> {
     /// This thread has taken it, and forgot that.
     pub(crate) unsafe fn taken(&self) -> Locked<'_, T> {
         debug_assert!(self.taken.load(Relaxed), "taken, by who asks");
-        Locked(self)
+        Locked(self, PhantomData)
     }
 
     /// Gives back what a forgotten [`Locked`] had taken.
