@@ -51,10 +51,15 @@ impl Fixture {
 
     /// With this guard.
     pub(crate) fn puppet_with(&self, guard: &str) -> Puppet {
+        self.puppet_in(&self.journals(), guard)
+    }
+
+    /// With its journals there.
+    pub(crate) fn puppet_in(&self, journals: &Path, guard: &str) -> Puppet {
         let mut child = Command::new(env!("CARGO_BIN_EXE_crash"))
             .arg("puppet")
             .arg(&self.folder)
-            .env("LASTLY_JOURNALS", self.journals())
+            .env("LASTLY_JOURNALS", journals)
             .env("LASTLY_GUARD", guard)
             .env("LASTLY_SWEEP", "0")
             .stdin(Stdio::piped())
@@ -182,6 +187,15 @@ impl Puppet {
 
 pub(crate) fn kill_one(process: i32) {
     kill(Pid::from_raw(process), Signal::SIGKILL).expect("it is there");
+}
+
+/// Whether this is root, to whom nothing is forbidden. What only root can play, is not played otherwise, and says so.
+pub(crate) fn is_root() -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        eprintln!("not played: only root can");
+    }
+    is_root
 }
 
 /// Whether this process is there and not only waited for.

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, is_root};
 use crate::journal::{Action, Identity, Journal, REMOVE_FILE, REMOVE_TREE, killed, write};
 
 /// A fixture with a tree in it that is somebody's.
@@ -72,10 +72,6 @@ impl Case {
         fs::create_dir(self.fixture.journals()).expect("room");
         self.fixture.clear();
     }
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
 }
 
 #[test]
