@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstatfs, fsync, open, openat};
+use rustix::fs::{Mode, OFlags, fstatfs, fsync, lgetxattr_query, open, openat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
@@ -274,18 +274,16 @@ fn look_or_make(path: &Path, make: bool) -> io::Result<Metadata> {
 fn trust(above: &Path, path: &Path) -> Result<(), Failure> {
     let metadata =
         fs::symlink_metadata(above).map_err(|error| Failure::with(&error, above.display()))?;
-    let above = above.display();
+    let name = above.display();
     if !is_ours(&metadata) {
-        return Err(refuse_way(path, &format!("{above} belongs to another user")));
+        return Err(refuse_way(path, &format!("{name} belongs to another user")));
     }
     // In a sticky one others can make files, but not replace those of the user.
     let is_sticky = metadata.mode() & 0o1000 != 0;
-    let by_group = metadata.mode() & 0o020 != 0 && !is_of_one(metadata.gid());
+    let is_by_group = metadata.mode() & 0o020 != 0;
+    let by_group = is_by_group && !(is_of_one(metadata.gid()) && has_no_list(above));
     if (by_group || metadata.mode() & 0o002 != 0) && !is_sticky {
-        return Err(refuse_way(
-            path,
-            &format!("others can write to {above}: `chmod go-w {above}`"),
-        ));
+        return Err(refuse_way(path, &format!("others can write to {name}: `chmod go-w {name}`")));
     }
     Ok(())
 }
@@ -308,6 +306,13 @@ fn is_of_one(group: u32) -> bool {
     let whose: Vec<_> = users.lines().filter(|line| number(line, 3) == Some(group)).collect();
     let user = Some(geteuid().as_raw());
     !has_members && whose.len() == 1 && whose.iter().all(|line| number(line, 2) == user)
+}
+
+/// Whether there is no access control list: with one, the rights of the group are the most that anybody in the list
+/// may have, whoever that is.
+fn has_no_list(path: &Path) -> bool {
+    let list = lgetxattr_query(path, c"system.posix_acl_access");
+    matches!(list, Err(Errno::NODATA | Errno::NOTSUP))
 }
 
 fn refuse_way(path: &Path, reason: &str) -> Failure {
