@@ -46,22 +46,23 @@ impl Fixture {
     }
 
     pub(crate) fn puppet(&self) -> Puppet {
-        self.puppet_with(lastly().to_str().expect("text"))
+        self.puppet_where(&[])
     }
 
     /// With this guard.
     pub(crate) fn puppet_with(&self, guard: &str) -> Puppet {
-        self.puppet_in(&self.journals(), guard)
+        self.puppet_where(&[("LASTLY_GUARD", guard)])
     }
 
-    /// With its journals there.
-    pub(crate) fn puppet_in(&self, journals: &Path, guard: &str) -> Puppet {
+    /// With these variables in place of those that all have.
+    pub(crate) fn puppet_where(&self, variables: &[(&str, &str)]) -> Puppet {
         let mut child = Command::new(env!("CARGO_BIN_EXE_crash"))
             .arg("puppet")
             .arg(&self.folder)
-            .env("LASTLY_JOURNALS", journals)
-            .env("LASTLY_GUARD", guard)
+            .env("LASTLY_JOURNALS", self.journals())
+            .env("LASTLY_GUARD", lastly())
             .env("LASTLY_SWEEP", "0")
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -200,8 +201,18 @@ pub(crate) fn is_root() -> bool {
 
 /// Whether this process is there and not only waited for.
 pub(crate) fn is_alive(process: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    state(process).is_some_and(|it| !matches!(it, 'Z' | 'X'))
+}
+
+/// Whether it was stopped.
+pub(crate) fn is_stopped(process: i32) -> bool {
+    state(process) == Some('T')
+}
+
+/// As the letter that `/proc` has for it.
+fn state(process: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// Waits for something to become true.

@@ -51,6 +51,24 @@ fn another_takes_its_place_at_the_next_declaration() {
     fixture.clear();
 }
 
+/// As what empties `/tmp` does, or a disk that is full again and again.
+#[test]
+fn of_a_journal_that_is_gone_no_guard_stays() {
+    let fixture = Fixture::new("begun-anew");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    for number in 1..4 {
+        let [journal] = &fixture.journal_names()[..] else { panic!("one journal") };
+        fs::remove_file(fixture.journals().join(journal)).expect("it is there");
+        owner.have(number);
+    }
+    await_that("one guard is left", || fixture.guards().len() == 1);
+    owner.kill();
+    fixture.await_end();
+    assert!((0..4).all(|number| !fixture.is_there(number)));
+    fixture.clear();
+}
+
 #[test]
 fn where_it_is_killed_the_sweep_makes_up_for_it() {
     for both_at_once in [false, true] {

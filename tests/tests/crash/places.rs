@@ -8,14 +8,14 @@ use std::path::Path;
 
 use nix::libc;
 
-use crate::fixture::{Fixture, is_root, lastly};
+use crate::fixture::{Fixture, is_root};
 
 /// Some user who is not this one.
 const ANOTHER: u32 = 4_321;
 
 /// What is told when something is declared, with its journals there.
 fn told(fixture: &Fixture, journals: &Path) -> String {
-    let mut owner = fixture.puppet_in(journals, lastly().to_str().expect("text"));
+    let mut owner = fixture.puppet_where(&[("LASTLY_JOURNALS", journals.to_str().expect("text"))]);
     owner.tell("declare 0");
     owner.tell("keep 0");
     owner.listen_to_the_end().1
