@@ -5,7 +5,8 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::fixture::{Fixture, await_that, is_alive, kill_one};
+use crate::fixture::{Fixture, await_that, is_alive, is_stopped, kill_one};
+use crate::journal::{Action, Journal};
 
 #[test]
 fn it_does_what_its_owner_left() {
@@ -67,6 +68,47 @@ fn of_a_journal_that_is_gone_no_guard_stays() {
     fixture.await_end();
     assert!((0..4).all(|number| !fixture.is_there(number)));
     fixture.clear();
+}
+
+/// Its first sweep is a process of its own, which may be at it for long.
+#[test]
+fn another_takes_its_place_though_its_sweep_goes_on() {
+    for round in 1.. {
+        let fixture = Fixture::new("sweeps");
+        let tree = fixture.folder.join("large");
+        fs::create_dir(&tree).expect("room");
+        for number in 0..4_000 * round {
+            fs::write(tree.join(number.to_string()), "").expect("room");
+        }
+        Journal::of_the_dead(vec![Action::of(&tree).record(1)]).plant(&fixture);
+        let mut owner = fixture.puppet_where(&[("LASTLY_SWEEP", "1")]);
+        owner.have(0);
+        await_that("the sweep has begun, by moving it away", || !tree.exists());
+        let Some((guard, sweep)) = stop_sweep(&fixture) else {
+            // It was quicker: it is to have more to do.
+            assert!(round < 8, "too quick, each time");
+            owner.tell("call 0");
+            continue;
+        };
+        kill_one(guard);
+        await_that("the guard is dead", || !is_alive(guard));
+        owner.have(1);
+        owner.kill();
+        await_that("what was declared goes", || !fixture.is_there(0) && !fixture.is_there(1));
+        kill(Pid::from_raw(sweep), Signal::SIGCONT).expect("it is there");
+        return fixture.clear();
+    }
+}
+
+/// Stops the sweep that a guard does, unless it is over. The guard, and what was stopped.
+fn stop_sweep(fixture: &Fixture) -> Option<(i32, i32)> {
+    fixture.guards().into_iter().find_map(|guard| {
+        let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"));
+        let sweep = children.ok()?.trim().parse().ok()?;
+        kill(Pid::from_raw(sweep), Signal::SIGSTOP).ok()?;
+        await_that("it stops, or has ended", || !is_alive(sweep) || is_stopped(sweep));
+        is_stopped(sweep).then_some((guard, sweep))
+    })
 }
 
 #[test]
