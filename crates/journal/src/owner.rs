@@ -71,7 +71,7 @@ impl Life {
     }
 
     /// Whether it is dead if nobody has its journal open: not that of a program that closes files which it has
-    /// not opened.
+    /// not opened, or has become another by `exec`.
     #[must_use]
     pub fn is_dead_if_unlocked(self) -> bool {
         matches!(self, Self::OtherContainer | Self::Nameless)
