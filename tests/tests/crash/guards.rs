@@ -1,11 +1,12 @@
 //! What guards do: they outlive, are replaced, and keep nobody waiting.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::fixture::{Fixture, await_that, is_alive, is_stopped, kill_one};
+use crate::fixture::{Fixture, await_that, is_alive, is_root, is_stopped, kill_one};
 use crate::journal::{Action, Journal};
 
 #[test]
@@ -151,6 +152,37 @@ fn where_there_is_to_be_none_that_is_told_once_and_the_sweep_does_it() {
     assert!(fixture.is_there(2));
     assert!(fixture.lastly(&["sweep"]).status.success());
     assert!(!fixture.is_there(2));
+    fixture.clear();
+}
+
+/// As where a file system has become read-only, as its disk has errors.
+#[test]
+fn what_is_given_up_and_cannot_be_struck_out_is_told() {
+    if !is_root() {
+        return;
+    }
+    let fixture = Fixture::new("given-up");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    let [journal] = &fixture.journal_names()[..] else { panic!("one journal") };
+    let journal = fixture.journals().join(journal);
+    let change = |how| {
+        let changed = Command::new("chattr").arg(how).arg(&journal).output();
+        changed.is_ok_and(|it| it.status.success())
+    };
+    if !change("+i") {
+        return eprintln!("not played: no file here can be made immutable");
+    }
+    owner.tell("keep 0");
+    assert!(change("-i"));
+    // By hand, as it is told.
+    fs::remove_file(&journal).expect("it is there");
+    let (_, stderr) = owner.listen_to_the_end();
+    for words in ["given up may be done", "removed", journal.to_str().expect("text")] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+    fixture.await_end();
+    assert!(fixture.is_there(0));
     fixture.clear();
 }
 

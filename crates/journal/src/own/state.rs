@@ -37,10 +37,11 @@ pub(crate) struct Own {
 }
 
 /// What does not work, and what of that was told.
-#[derive(Default)]
 pub(super) struct Trouble {
     no_journal: Option<String>,
     no_guard: Option<String>,
+    /// A journal was to go, and did not.
+    not_gone: Option<String>,
     /// When the last of it was found.
     since: Option<Instant>,
     is_told: bool,
@@ -114,7 +115,7 @@ impl Own {
             random: Random::new(),
             handles_forks: false,
             program: None,
-            trouble: Trouble { no_journal: None, no_guard: None, since: None, is_told: false },
+            trouble: Trouble::new(),
         }
     }
 
@@ -151,10 +152,8 @@ impl Own {
             drop(self.lose_journal());
         } else if journal.header.owner.user != geteuid().as_raw() {
             // This process has given up rights: it must not go on to hand them out.
-            if let Some(Journal { directory, log, .. }) = self.lose_journal() {
-                log.abolish(&directory);
-            }
-            self.trouble = Trouble::default();
+            self.trouble = Trouble::new();
+            self.abolish();
         }
     }
 
@@ -240,9 +239,18 @@ impl Own {
         let Entry { id, synced, .. } = declared.entry;
         if self.write(&[Record::Cancelled(id)], synced).is_ok() {
             self.journal.iter_mut().for_each(Journal::shorten);
-        } else if let Some(Journal { directory, log, .. }) = self.lose_journal() {
-            log.abolish(&directory);
+        } else {
+            self.abolish();
         }
+    }
+
+    /// Nothing must be done that stands in the journal. Its guard ends when it sees that.
+    fn abolish(&mut self) {
+        let Some(Journal { directory, log, guard, .. }) = self.lose_journal() else { return };
+        if let Err(error) = log.abolish(&directory) {
+            self.trouble.not_gone = Some(error.to_string());
+        }
+        drop(guard);
     }
 
     /// What stands in the journal stands nowhere any more.
@@ -284,7 +292,7 @@ impl Own {
         self.open = 0;
         // What its parent will use is not for it.
         self.random = Random::new();
-        self.trouble = Trouble::default();
+        self.trouble = Trouble::new();
         self.pid = pid();
     }
 }
@@ -340,6 +348,10 @@ impl Journal {
 }
 
 impl Trouble {
+    const fn new() -> Self {
+        Self { no_journal: None, no_guard: None, not_gone: None, since: None, is_told: false }
+    }
+
     fn no_journal(&mut self, why: String) {
         self.no_journal = Some(why);
         self.since = Some(Instant::now());
@@ -365,6 +377,12 @@ impl Trouble {
     }
 
     pub(super) fn tell(&mut self) -> Option<String> {
+        if let Some(why) = self.not_gone.take() {
+            return Some(format!(
+                "what this process has given up may be done all the same when it is dead, as its \
+                 journal can neither be written nor be removed, which is to be done by hand: {why}"
+            ));
+        }
         let what = match (&self.no_journal, &self.no_guard) {
             (Some(why), _) => format!(
                 "declared actions of this process do not survive its death by kill -9, as they \
