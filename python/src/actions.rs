@@ -183,7 +183,9 @@ where
             let declare = understand()?;
             tell_program(py);
             let trouble = py.detach(|| declare().map(|action| own::declare(key, action, manner)));
-            trouble.map_err(error)?.map_or(Ok(()), |trouble| warn(py, key, &trouble))
+            let Some(trouble) = trouble.map_err(error)? else { return Ok(()) };
+            // If that is an error, it is not declared.
+            warn(py, &trouble).inspect_err(|_| tell(py, py.detach(|| own::cancel(key))))
         }
         // Nothing of the interpreter's in between: a daemon thread may not come back from there.
         Asked::InTurn(key) => py
@@ -218,16 +220,18 @@ fn error(failure: Failure) -> PyErr {
     }
 }
 
-/// Tells that what was just declared by this key is not protected as it should be. If that is an error,
-/// it is not declared.
+/// Tells that what is declared is not protected as it should be.
 #[cold]
-fn warn(py: Python<'_>, key: usize, trouble: &str) -> PyResult<()> {
+fn warn(py: Python<'_>, trouble: &str) -> PyResult<()> {
     let message = CString::new(trouble.replace('\0', "\\0"))?;
-    let warned = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1);
-    if warned.is_err() {
-        py.detach(|| own::cancel(key));
+    PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1)
+}
+
+/// The same, of what has happened all the same if a warning is an error.
+fn tell(py: Python<'_>, trouble: Option<String>) {
+    if let Some(error) = trouble.and_then(|trouble| warn(py, &trouble).err()) {
+        error.write_unraisable(py, None);
     }
-    warned
 }
 
 /// Tells the journal where the guard's program is. When something is declared: most programs never do.
@@ -336,7 +340,8 @@ fn call<'py>(callback: &BoundCallback<'py>, asked: Asked) -> PyResult<Bound<'py,
 pub(crate) fn give_up(content: &BoundContent<'_>) {
     if is_one(&content.callback.function) {
         let key = key(&content.weakref);
-        content.weakref.py().detach(|| own::cancel(key));
+        let py = content.weakref.py();
+        tell(py, py.detach(|| own::cancel(key)));
     }
 }
 
@@ -345,7 +350,8 @@ pub(crate) fn give_up(content: &BoundContent<'_>) {
 pub(crate) fn set_at_exit(content: &BoundContent<'_>, on: bool) {
     if is_one(&content.callback.function) {
         let key = key(&content.weakref);
-        content.weakref.py().detach(|| own::set_at_exit(key, on));
+        let py = content.weakref.py();
+        tell(py, py.detach(|| own::set_at_exit(key, on)));
     }
 }
 

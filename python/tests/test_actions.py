@@ -274,6 +274,29 @@ def test_without_a_journal_it_is_told_and_runs_all_the_same(tmp_path: Path) -> N
     assert left == []
 
 
+@pytest.mark.parametrize("warnings", ["default", "error"])
+def test_what_is_given_up_and_cannot_be_struck_out_is_told(tmp_path: Path, warnings: str) -> None:
+    file(tmp_path / "probe")
+    for how in ["+i", "-i"]:
+        if subprocess.run(["chattr", how, tmp_path / "probe"], check=False).returncode != 0:
+            pytest.skip("no file can be made immutable by this user here")
+    program = f"""
+        import subprocess, warnings
+        warnings.simplefilter("{warnings}")
+        finalizer = finalize(remove_tree, tree("a"))
+        (journal,) = Path(os.environ["LASTLY_JOURNALS"]).glob("*.journal")
+        subprocess.run(["chattr", "+i", journal], check=True)
+        say(finalizer.detach() is not None)
+        subprocess.run(["chattr", "-i", journal], check=True)
+        journal.unlink()  # by hand, as it is told
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["True"], ["a"])
+    assert ended.complaints.count("RuntimeWarning") == 1, ended.complaints
+    assert "given up may be done all the same" in ended.complaints
+    assert ".journal: Operation not permitted" in ended.complaints
+
+
 def test_where_warnings_are_errors_it_is_raised(tmp_path: Path) -> None:
     program = """
         import warnings

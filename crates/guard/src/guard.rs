@@ -3,7 +3,7 @@
 //! Whoever started it may be killed at any moment, with all that belongs to it. So it belongs to nobody:
 //! its own session, no open files of its owner's, the root as its directory. It knows nothing but the name of a
 //! journal, and reads that when it is time. If it is killed itself, its owner starts another at the next
-//! declaration; if both are, there is the sweep.
+//! declaration; if both are, there is the sweep. If the journal goes before its owner does, it ends too.
 
 use std::env;
 use std::ffi::OsString;
@@ -62,7 +62,12 @@ fn guard(journal: &str, options: Option<Options>) -> io::Result<()> {
         }
     };
     let owner = owner_of(&directory, journal)?;
-    let died = owner.await_end(ready)?;
+    // What it was to guard may be gone before its owner is, who has begun another journal, with another guard.
+    let is_over = || {
+        let there = owner_of(&directory, journal);
+        there.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let Some(died) = owner.await_end(&io::stdout(), ready, is_over)? else { return Ok(()) };
     for pause in PAUSES {
         // What fails altogether, as the disk is full, may work when something was done.
         if replay(&directory, journal, (&owner, died), &mut |_, _| ()).is_ok_and(|it| it) {

@@ -26,10 +26,14 @@ pub(crate) fn leave_parent() -> io::Result<()> {
     }
 }
 
-/// Does this in a child, which then ends. Nobody waits for it.
+/// Does this in a child, which then ends. Nobody waits for it, and nobody takes it for this process: it does not
+/// keep the output, by whose end others know that this one has ended.
 pub(crate) fn beside(work: impl FnOnce()) {
     if let Ok(0) = fork() {
-        work();
+        // SAFETY: two numbers. Nothing here writes to either by another name.
+        if unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } != -1 {
+            work();
+        }
         // SAFETY: as above.
         unsafe { libc::_exit(0) };
     }

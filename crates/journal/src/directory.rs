@@ -3,16 +3,21 @@
 //! Who can write there can have files removed with the user's rights. So it, and all that is
 //! above it, must belong to the user or to root, and must not be writable by others; and it must be on a
 //! disk of this machine, where locks and the names of processes mean what they say.
+//!
+//! Where it is, says the environment; and that may be another user's, as after `sudo -E`. So what is there of
+//! the way is trusted first, and only then the rest of it made: nothing is ever made in another user's
+//! directory, nor where a link of another's leads.
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstatfs, fsync, openat};
+use rustix::fs::{Mode, OFlags, fstatfs, fsync, lgetxattr_query, open, openat};
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::descriptor::Descriptor;
@@ -43,6 +48,9 @@ const SHARED: [(i64, &str); 13] = [
     (0x0BD0_0BD0, "Lustre"),
 ];
 
+/// So many links may be on the way to the journals, as for the system.
+const LINKS: u32 = 40;
+
 /// The directory of the journals, held open.
 #[derive(Debug)]
 pub struct Directory {
@@ -57,13 +65,7 @@ impl Directory {
     ///
     /// There is none, or it cannot be trusted.
     pub fn of_user() -> Result<Self, Failure> {
-        let path = Self::path_of_user()?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Failure::with(&error, path.display()))?;
-        Self::open(&path)
+        Self::reach(&Self::path_of_user()?, true)
     }
 
     /// That of this user, or `None` if it has never been made: then there are no journals.
@@ -112,12 +114,15 @@ impl Directory {
     ///
     /// It is not there, or cannot be trusted.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let failed = |error: &io::Error| Failure::with(error, path.display());
-        // From here on without links: what was looked at is what is used.
-        let path = fs::canonicalize(path).map_err(|error| failed(&error))?;
-        trust_what_is_above(&path)?;
-        let file = File::open(&path).map_err(|error| failed(&error))?;
-        Self::trusted(file, path)
+        Self::reach(path, false)
+    }
+
+    fn reach(path: &Path, make: bool) -> Result<Self, Failure> {
+        let path = follow(path, make)?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = open(&path, flags, Mode::empty());
+        let file = opened.map_err(|error| Failure::with(&error.into(), path.display()))?;
+        Self::trusted(file.into(), path)
     }
 
     /// A directory that is open already.
@@ -217,28 +222,75 @@ pub(crate) fn is_plain(name: &str) -> bool {
     Path::new(name).file_name() == Some(OsStr::new(name))
 }
 
-fn trust_what_is_above(path: &Path) -> Result<(), Failure> {
-    let mut above = PathBuf::new();
-    let parent = path.parent().unwrap_or(path);
-    for component in parent.components() {
-        debug_assert!(!matches!(component, Component::ParentDir), "resolved");
-        above.push(component);
-        let metadata =
-            fs::symlink_metadata(&above).map_err(|error| Failure::with(&error, above.display()))?;
-        if ![0, geteuid().as_raw()].contains(&metadata.uid()) {
-            let reason = format!("{} belongs to another user", above.display());
-            return Err(refuse(path, &format!("is not safe: {reason}")));
+/// Where an absolute path leads, without links. Each directory is trusted before anything is looked up in it, or
+/// made: what is missing, if `make` says so. So nobody else can put another in the place of what was looked at.
+fn follow(path: &Path, make: bool) -> Result<PathBuf, Failure> {
+    debug_assert!(path.is_absolute(), "it begins at the root");
+    let (mut way, mut rest, mut links) = (PathBuf::new(), path.to_owned(), 0);
+    loop {
+        let mut components = rest.components();
+        match components.next() {
+            None => return Ok(way),
+            Some(Component::Normal(name)) => {
+                trust(&way, path)?;
+                way.push(name);
+            }
+            Some(Component::ParentDir) => drop(way.pop()),
+            Some(Component::CurDir) => {}
+            Some(root) => way.push(root),
         }
-        // In a sticky one others can make files, but not replace those of the user.
-        let is_sticky = metadata.mode() & 0o1000 != 0;
-        let by_group = metadata.mode() & 0o020 != 0 && !is_of_one(metadata.gid());
-        if (by_group || metadata.mode() & 0o002 != 0) && !is_sticky {
-            let above = above.display();
-            let reason = format!("others can write to {above}: `chmod go-w {above}`");
-            return Err(refuse(path, &format!("is not safe: {reason}")));
+        let after = components.as_path().to_owned();
+        let failed = |error: io::Error| Failure::with(&error, way.display());
+        let there = look_or_make(&way, make).map_err(failed)?;
+        if !there.is_symlink() {
+            rest = after;
+            continue;
         }
+        if !is_ours(&there) {
+            return Err(refuse_way(path, &format!("{} belongs to another user", way.display())));
+        }
+        links += 1;
+        if links > LINKS {
+            return Err(failed(Errno::LOOP.into()));
+        }
+        rest = fs::read_link(&way).map_err(failed)?.join(after);
+        way.pop();
+    }
+}
+
+fn look_or_make(path: &Path, make: bool) -> io::Result<Metadata> {
+    match path.symlink_metadata() {
+        Err(error) if make && error.kind() == io::ErrorKind::NotFound => {}
+        looked => return looked,
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        // Whoever has made it meanwhile: it is looked at.
+        _ => path.symlink_metadata(),
+    }
+}
+
+/// Trusts a directory on the way to `path`, if all above it is trusted.
+fn trust(above: &Path, path: &Path) -> Result<(), Failure> {
+    let metadata =
+        fs::symlink_metadata(above).map_err(|error| Failure::with(&error, above.display()))?;
+    let name = above.display();
+    if !is_ours(&metadata) {
+        return Err(refuse_way(path, &format!("{name} belongs to another user")));
+    }
+    // In a sticky one others can make files, but not replace those of the user.
+    let is_sticky = metadata.mode() & 0o1000 != 0;
+    let is_by_group = metadata.mode() & 0o020 != 0;
+    let by_group = is_by_group && !(is_of_one(metadata.gid()) && has_no_list(above));
+    if (by_group || metadata.mode() & 0o002 != 0) && !is_sticky {
+        return Err(refuse_way(path, &format!("others can write to {name}: `chmod go-w {name}`")));
     }
     Ok(())
+}
+
+/// Whether it is the user's, or root's.
+fn is_ours(metadata: &Metadata) -> bool {
+    [0, geteuid().as_raw()].contains(&metadata.uid())
 }
 
 /// Whether this is the group of the user alone, as many systems give to each: nobody else is in it.
@@ -254,6 +306,17 @@ fn is_of_one(group: u32) -> bool {
     let whose: Vec<_> = users.lines().filter(|line| number(line, 3) == Some(group)).collect();
     let user = Some(geteuid().as_raw());
     !has_members && whose.len() == 1 && whose.iter().all(|line| number(line, 2) == user)
+}
+
+/// Whether there is no access control list: with one, the rights of the group are the most that anybody in the list
+/// may have, whoever that is.
+fn has_no_list(path: &Path) -> bool {
+    let list = lgetxattr_query(path, c"system.posix_acl_access");
+    matches!(list, Err(Errno::NODATA | Errno::NOTSUP))
+}
+
+fn refuse_way(path: &Path, reason: &str) -> Failure {
+    refuse(path, &format!("is not safe: {reason}"))
 }
 
 fn refuse(path: &Path, reason: &str) -> Failure {

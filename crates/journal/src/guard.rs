@@ -2,7 +2,8 @@
 //!
 //! It is a program of its own (`lastly`, of the crate `lastly-guard`), never the user's again: that might have
 //! begun with side effects. It gets two descriptors: the directory of the journals, and a pipe, on which
-//! it says that it is ready. It keeps its end as long as it lives: so a look at ours tells whether it does.
+//! it says that it is ready. It keeps its end as long as it lives: so a look at ours tells whether it does. And
+//! where we close ours, as its journal is gone, it ends.
 
 use std::env;
 use std::ffi::OsStr;
@@ -47,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A guard that was started.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    /// Our end of its pipe.
+    /// Our end of its pipe. To be closed after the journal is gone: then it looks whether that is so.
     pipe: Descriptor,
 }
 

@@ -18,6 +18,7 @@ use rustix::process::geteuid;
 use crate::bytes;
 use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
+use crate::failure::Failure;
 use crate::place::Found;
 use crate::record::{Entry, Header, Reading, Record, Unreadable};
 
@@ -251,13 +252,20 @@ impl Log {
         Ok(unlinkat(directory, self.name.as_str(), rustix::fs::AtFlags::empty())?)
     }
 
-    /// Removes it, or at least all that it says: nothing of that must be done.
-    pub(crate) fn abolish(self, directory: &Directory) {
+    /// Removes it, or at least all that it says: nothing of that must be done, also after a boot.
+    pub(crate) fn abolish(self, directory: &Directory) -> io::Result<()> {
         // What is empty says nothing, what was removed has no other name.
-        if self.file.is_open() {
-            _ = self.file.set_len(0);
-        }
-        _ = std::fs::remove_file(directory.path().join(&self.name));
+        let emptied = match self.file.is_open() {
+            true => self.file.set_len(0).and_then(|()| self.file.sync_all()),
+            false => Err(io::ErrorKind::NotFound.into()),
+        };
+        let path = directory.path().join(&self.name);
+        let removed = match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(()) if emptied.is_err() => directory.sync(),
+            done => done,
+        };
+        emptied.or(removed).map_err(|error| Failure::with(&error, path.display()).into())
     }
 
     pub(crate) fn name(&self) -> &str {

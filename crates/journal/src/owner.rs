@@ -10,8 +10,6 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::thread;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -73,7 +71,7 @@ impl Life {
     }
 
     /// Whether it is dead if nobody has its journal open: not that of a program that closes files which it has
-    /// not opened.
+    /// not opened, or has become another by `exec`.
     #[must_use]
     pub fn is_dead_if_unlocked(self) -> bool {
         matches!(self, Self::OtherContainer | Self::Nameless)
@@ -128,10 +126,19 @@ impl Owner {
     /// Waits until it has ended, all its threads, and tells when that was, by the usual clock, in nanoseconds since
     /// 1970. `ready` is called when its end can no longer be missed.
     ///
+    /// `None`: it has let go of who waits, and goes on. Then it has closed its end of the `pipe`; but that alone says
+    /// nothing, as some programs close all that they find. So `is_over` is asked, once, whether there is still
+    /// something to wait for.
+    ///
     /// # Errors
     ///
     /// It cannot be known when it ends: its number means something else here.
-    pub fn await_end(&self, ready: impl FnOnce()) -> io::Result<i64> {
+    pub fn await_end(
+        &self,
+        pipe: &impl AsFd,
+        ready: impl FnOnce(),
+        is_over: impl FnOnce() -> bool,
+    ) -> io::Result<Option<i64>> {
         let here = Here::now().ok_or(io::ErrorKind::NotFound)?;
         if (here.boot, here.pids, here.times)
             != (self.place.boot, self.place.pids, self.place.times)
@@ -139,21 +146,30 @@ impl Owner {
             return Err(io::Error::other("it is in another container, or of another boot"));
         }
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidData)?;
-        let process = pidfd_open(pid, PidfdFlags::empty());
+        // None: older kernels, or not allowed.
+        let process = pidfd_open(pid, PidfdFlags::empty()).ok();
         // After that: if it is the right one, so is what was opened.
         let is_gone = self.is_gone();
         ready();
-        match process {
-            _ if is_gone => {}
-            Ok(process) => while has_ended_within(&process, None) != Some(true) {},
-            // Older kernels, or not allowed.
-            Err(_) => {
-                while !self.is_gone() {
-                    thread::sleep(Duration::from_millis(100));
-                }
+        let has_ended = || match &process {
+            Some(process) => has_ended(process) == Some(true),
+            None => self.is_gone(),
+        };
+        let pause = process.is_none().then_some(Timespec { tv_sec: 0, tv_nsec: 100_000_000 });
+        let mut is_over = Some(is_over);
+        while !is_gone && !has_ended() {
+            let mut asked: Vec<_> =
+                process.iter().map(|it| PollFd::new(it, PollFlags::IN)).collect();
+            if is_over.is_some() {
+                asked.push(PollFd::new(pipe, PollFlags::empty()));
+            }
+            _ = poll(&mut asked, pause.as_ref());
+            let is_closed = asked.pop().is_some_and(|it| !it.revents().is_empty());
+            if is_closed && !has_ended() && is_over.take().is_some_and(|it| it()) {
+                return Ok(None);
             }
         }
-        Ok(clock())
+        Ok(Some(clock()))
     }
 
     /// Whether there is no such process, of those whose numbers are known here.

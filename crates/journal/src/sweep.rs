@@ -146,8 +146,8 @@ pub enum Event<'a> {
 pub struct Options {
     /// Also what was not written through to the disk before the machine was booted.
     pub unsynced: bool,
-    /// Take the lock alone for proof, where the owner was in another container: whoever
-    /// has closed all its files, and lives on, counts as dead then.
+    /// Take the lock alone for proof, where the owner was in another container: whoever has closed all its
+    /// files, or has called `exec`, and lives on, counts as dead then.
     pub trust_locks: bool,
 }
 

@@ -255,7 +255,7 @@ where
     unsafe fn discard(claim: &Claim<'_, RustDoor>) {
         // SAFETY: this function's contract.
         let callback = unsafe { Self::take(claim) };
-        actions::cancel::<F>(claim.node());
+        actions::cancel::<F>(claim);
         contain(
             || drop(callback),
             |payload| report(claim, Cause::Called, Problem::Panic(payload), None),
@@ -426,7 +426,7 @@ fn report(claim: &Claim<'_, RustDoor>, cause: Cause, problem: Problem<'_>, begun
 }
 
 #[cold]
-fn describe(claim: &Claim<'_, RustDoor>) -> Description {
+pub(crate) fn describe(claim: &Claim<'_, RustDoor>) -> Description {
     // SAFETY: whoever claims has a hold.
     unsafe { RustDoor::describe(claim.node()) }
 }

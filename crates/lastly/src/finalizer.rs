@@ -127,7 +127,7 @@ impl<O, A, F> Finalizer<O, A, F> {
     /// process is killed.
     pub fn set_at_exit(&self, on: bool) {
         if self.held.declares() {
-            actions::set_at_exit(self.held.tied(), on);
+            actions::set_at_exit(&self.held, on);
         }
         // SAFETY: the handle has a hold, and `finalize` or `defer` registered the node.
         unsafe { REGISTRY.set_at_exit(self.held.tied().cast(), on) };
@@ -192,7 +192,7 @@ where
         let claim = self.claim(Due::Take)?;
         // SAFETY: claimed just now, and these are the types that the entry was made with.
         let (function, arguments) = unsafe { take::<F, A>(&claim) };
-        actions::cancel::<F>(claim.node());
+        actions::cancel::<F>(&claim);
         drop(claim);
         Some((self.reach.object(), function, arguments))
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use lastly_tests::crash::door::DONE;
 use lastly_tests::crash::resource::{Kind, Resource, deep_place};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 /// Nothing takes long; a hang must not take the suite's time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ impl Fixture {
     }
 
     pub(crate) fn puppet(&self) -> Puppet {
-        self.puppet_with(lastly().to_str().expect("text"))
+        self.puppet_where(&[], &[])
     }
 
     /// With this guard.
@@ -59,9 +59,15 @@ impl Fixture {
 
     /// The same, started by another command.
     pub(crate) fn puppet_under(&self, starter: &[&str], guard: &str) -> Puppet {
+        self.puppet_where(starter, &[("LASTLY_GUARD", guard)])
+    }
+
+    /// The same, with these variables in place of those that all have.
+    pub(crate) fn puppet_where(&self, starter: &[&str], variables: &[(&str, &str)]) -> Puppet {
         let mut command = under(starter, PUPPET);
-        command.arg("puppet").arg(&self.folder).env("LASTLY_GUARD", guard);
-        Puppet::start(command.env("LASTLY_JOURNALS", self.journals()))
+        command.arg("puppet").arg(&self.folder).env("LASTLY_GUARD", lastly());
+        command.env("LASTLY_JOURNALS", self.journals());
+        Puppet::start(command.envs(variables.iter().copied()))
     }
 
     pub(crate) fn lastly(&self, arguments: &[&str]) -> Output {
@@ -133,8 +139,14 @@ pub(crate) fn under(starter: &[&str], program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Whether this is root, as a test needs it. If not, that is told.
+#[track_caller]
 pub(crate) fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
+    let is_root = geteuid().is_root();
+    if !is_root {
+        skip("it takes root");
+    }
+    is_root
 }
 
 /// Tells which test does nothing here, and why, also where what tests say is kept back.
@@ -147,7 +159,7 @@ pub(crate) fn skip(why: &str) {
 #[track_caller]
 pub(crate) fn is_allowed(starter: &[&str]) -> bool {
     let tried = under(starter, "true").stdin(Stdio::null()).output();
-    let is_allowed = is_root() && tried.is_ok_and(|it| it.status.success());
+    let is_allowed = geteuid().is_root() && tried.is_ok_and(|it| it.status.success());
     if !is_allowed {
         skip(&format!("it takes root, and `{}`", starter.join(" ")));
     }
@@ -184,7 +196,9 @@ impl Puppet {
     /// Starts it, by this command.
     pub(crate) fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("LASTLY_SWEEP", "0");
+        if !command.get_envs().any(|(name, _)| name == "LASTLY_SWEEP") {
+            command.env("LASTLY_SWEEP", "0");
+        }
         let mut child = command.process_group(0).spawn().expect("it was built with this test");
         let input = child.stdin.take().expect("piped");
         let output = BufReader::new(child.stdout.take().expect("piped"));
@@ -258,8 +272,18 @@ pub(crate) fn kill_one(process: i32) {
 
 /// Whether this process is there and not only waited for.
 pub(crate) fn is_alive(process: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    state(process).is_some_and(|it| !matches!(it, 'Z' | 'X'))
+}
+
+/// Whether it was stopped.
+pub(crate) fn is_stopped(process: i32) -> bool {
+    state(process) == Some('T')
+}
+
+/// As the letter that `/proc` has for it.
+fn state(process: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// Waits for something to become true.

@@ -1,11 +1,15 @@
 //! What guards do: they outlive, are replaced, and keep nobody waiting.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::fixture::{Fixture, await_that, is_alive, is_allowed, kill_one, lastly};
+use crate::fixture::{
+    Fixture, await_that, is_alive, is_allowed, is_root, is_stopped, kill_one, lastly,
+};
+use crate::journal::{Action, Journal};
 
 #[test]
 fn it_does_what_its_owner_left() {
@@ -51,6 +55,65 @@ fn another_takes_its_place_at_the_next_declaration() {
     fixture.clear();
 }
 
+/// As what empties `/tmp` does, or a disk that is full again and again.
+#[test]
+fn of_a_journal_that_is_gone_no_guard_stays() {
+    let fixture = Fixture::new("begun-anew");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    for number in 1..4 {
+        let [journal] = &fixture.journal_names()[..] else { panic!("one journal") };
+        fs::remove_file(fixture.journals().join(journal)).expect("it is there");
+        owner.have(number);
+    }
+    await_that("one guard is left", || fixture.guards().len() == 1);
+    owner.kill();
+    fixture.await_end();
+    assert!((0..4).all(|number| !fixture.is_there(number)));
+    fixture.clear();
+}
+
+/// Its first sweep is a process of its own, which may be at it for long.
+#[test]
+fn another_takes_its_place_though_its_sweep_goes_on() {
+    for round in 1.. {
+        let fixture = Fixture::new("sweeps");
+        let tree = fixture.folder.join("large");
+        fs::create_dir(&tree).expect("room");
+        for number in 0..4_000 * round {
+            fs::write(tree.join(number.to_string()), "").expect("room");
+        }
+        Journal::of_the_dead(vec![Action::of(&tree).record(1)]).plant(&fixture);
+        let mut owner = fixture.puppet_where(&[], &[("LASTLY_SWEEP", "1")]);
+        owner.have(0);
+        await_that("the sweep has begun, by moving it away", || !tree.exists());
+        let Some((guard, sweep)) = stop_sweep(&fixture) else {
+            // It was quicker: it is to have more to do.
+            assert!(round < 8, "too quick, each time");
+            owner.tell("call 0");
+            continue;
+        };
+        kill_one(guard);
+        await_that("the guard is dead", || !is_alive(guard));
+        owner.have(1);
+        owner.kill();
+        await_that("what was declared goes", || !fixture.is_there(0) && !fixture.is_there(1));
+        kill(Pid::from_raw(sweep), Signal::SIGCONT).expect("it is there");
+        return fixture.clear();
+    }
+}
+
+/// Stops the sweep that a guard does, unless it is over. The guard, and what was stopped.
+fn stop_sweep(fixture: &Fixture) -> Option<(i32, i32)> {
+    fixture.guards().into_iter().find_map(|guard| {
+        let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"));
+        let sweep = children.ok()?.trim().parse().ok()?;
+        kill(Pid::from_raw(sweep), Signal::SIGSTOP).ok()?;
+        await_that("it stops, or has ended", || !is_alive(sweep) || is_stopped(sweep));
+        is_stopped(sweep).then_some((guard, sweep))
+    })
+}
+
 #[test]
 fn where_it_is_killed_the_sweep_makes_up_for_it() {
     for both_at_once in [false, true] {
@@ -91,6 +154,37 @@ fn where_there_is_to_be_none_that_is_told_once_and_the_sweep_does_it() {
     assert!(fixture.is_there(2));
     assert!(fixture.lastly(&["sweep"]).status.success());
     assert!(!fixture.is_there(2));
+    fixture.clear();
+}
+
+/// As where a file system has become read-only, as its disk has errors.
+#[test]
+fn what_is_given_up_and_cannot_be_struck_out_is_told() {
+    if !is_root() {
+        return;
+    }
+    let fixture = Fixture::new("given-up");
+    let mut owner = fixture.puppet();
+    owner.have(0);
+    let [journal] = &fixture.journal_names()[..] else { panic!("one journal") };
+    let journal = fixture.journals().join(journal);
+    let change = |how| {
+        let changed = Command::new("chattr").arg(how).arg(&journal).output();
+        changed.is_ok_and(|it| it.status.success())
+    };
+    if !change("+i") {
+        return eprintln!("not played: no file here can be made immutable");
+    }
+    owner.tell("keep 0");
+    assert!(change("-i"));
+    // By hand, as it is told.
+    fs::remove_file(&journal).expect("it is there");
+    let (_, stderr) = owner.listen_to_the_end();
+    for words in ["given up may be done", "removed", journal.to_str().expect("text")] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+    fixture.await_end();
+    assert!(fixture.is_there(0));
     fixture.clear();
 }
 

@@ -13,6 +13,7 @@ mod kills;
 mod lost;
 mod namespaces;
 mod others;
+mod places;
 mod planted;
 mod rights;
 mod synced;

@@ -15,8 +15,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     unsynced: bool,
     /// Also what programs left in other containers of this machine, or on a machine without a name
-    /// (/etc/machine-id), if nobody has their journal open: not where programs close files that they have not
-    /// opened, or where two machines share the journals
+    /// (/etc/machine-id), if nobody has their journal open: not where programs live on that have called exec
+    /// (as servers do to reload themselves), or that close files which they have not opened, nor where two
+    /// machines share the journals
     #[arg(long)]
     trust_locks: bool,
 }

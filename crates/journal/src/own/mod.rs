@@ -163,23 +163,27 @@ pub fn confirm(key: usize) -> Result<bool, Failure> {
     confirmed
 }
 
-/// It is given up, undone.
-pub fn cancel(key: usize) {
-    let mut own = lock();
-    if own.pid == pid() {
-        if let Some(mut declared) = own.map().remove(&key) {
-            own.give_up(&mut declared);
-        }
-    }
-}
-
-/// Whether the third death is to do it, too. What the end of the program is to leave, the guard leaves.
-pub fn set_at_exit(key: usize, on: bool) {
+/// It is given up, undone. `Some`: that cannot be written down, nor the journal be removed.
+#[must_use]
+pub fn cancel(key: usize) -> Option<String> {
     let mut own = lock();
     if own.pid != pid() {
-        return;
+        return None;
     }
-    let Some(mut declared) = own.map().remove(&key) else { return };
+    let mut declared = own.map().remove(&key)?;
+    own.give_up(&mut declared);
+    own.trouble.tell()
+}
+
+/// Whether the third death is to do it, too. What the end of the program is to leave, the guard leaves. `Some`: as
+/// for [`declare`] and [`cancel`].
+#[must_use]
+pub fn set_at_exit(key: usize, on: bool) -> Option<String> {
+    let mut own = lock();
+    if own.pid != pid() {
+        return None;
+    }
+    let mut declared = own.map().remove(&key)?;
     if on && !own.stands(&declared) && declared.entry.id != 0 {
         declared.is_wanted = true;
         own.begin();
@@ -189,6 +193,7 @@ pub fn set_at_exit(key: usize, on: bool) {
         own.give_up(&mut declared);
     }
     own.map().insert(key, declared);
+    own.trouble.tell()
 }
 
 /// While this lives, the action that this thread performs next is the one with this key.

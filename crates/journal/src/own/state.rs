@@ -37,10 +37,11 @@ pub(crate) struct Own {
 }
 
 /// What does not work, and what of that was told.
-#[derive(Default)]
 pub(super) struct Trouble {
     no_journal: Option<String>,
     no_guard: Option<String>,
+    /// A journal was to go, and did not.
+    not_gone: Option<String>,
     /// When the last of it was found.
     since: Option<Instant>,
     is_told: bool,
@@ -116,7 +117,7 @@ impl Own {
             random: Random::new(),
             handles_forks: false,
             program: None,
-            trouble: Trouble { no_journal: None, no_guard: None, since: None, is_told: false },
+            trouble: Trouble::new(),
         }
     }
 
@@ -153,10 +154,8 @@ impl Own {
             drop(self.lose_journal());
         } else if journal.header.owner.user != getuid().as_raw() && journal.is_of_another_user() {
             // This process has given up rights, for good: it must not go on to hand them out.
-            if let Some(Journal { directory, log, .. }) = self.lose_journal() {
-                log.abolish(&directory);
-            }
-            self.trouble = Trouble::default();
+            self.trouble = Trouble::new();
+            self.abolish();
         }
     }
 
@@ -251,9 +250,18 @@ impl Own {
         let Entry { id, synced, .. } = declared.entry;
         if self.write(&[Record::Cancelled(id)], synced).is_ok() {
             self.journal.iter_mut().for_each(Journal::shorten);
-        } else if let Some(Journal { directory, log, .. }) = self.lose_journal() {
-            log.abolish(&directory);
+        } else {
+            self.abolish();
         }
+    }
+
+    /// Nothing must be done that stands in the journal. Its guard ends when it sees that.
+    fn abolish(&mut self) {
+        let Some(Journal { directory, log, guard, .. }) = self.lose_journal() else { return };
+        if let Err(error) = log.abolish(&directory) {
+            self.trouble.not_gone = Some(error.to_string());
+        }
+        drop(guard);
     }
 
     /// What stands in the journal stands nowhere any more.
@@ -300,7 +308,7 @@ impl Own {
         self.open = 0;
         // What its parent will use is not for it.
         self.random = Random::new();
-        self.trouble = Trouble::default();
+        self.trouble = Trouble::new();
         self.pid = pid();
     }
 }
@@ -362,6 +370,10 @@ impl Journal {
 }
 
 impl Trouble {
+    const fn new() -> Self {
+        Self { no_journal: None, no_guard: None, not_gone: None, since: None, is_told: false }
+    }
+
     fn no_journal(&mut self, why: String) {
         self.no_journal = Some(why);
         self.since = Some(Instant::now());
@@ -387,6 +399,12 @@ impl Trouble {
     }
 
     pub(super) fn tell(&mut self) -> Option<String> {
+        if let Some(why) = self.not_gone.take() {
+            return Some(format!(
+                "what this process has given up may be done all the same when it is dead, as its \
+                 journal can neither be written nor be removed, which is to be done by hand: {why}"
+            ));
+        }
         let what = match (&self.no_journal, &self.no_guard) {
             (Some(why), _) => format!(
                 "declared actions of this process do not survive its death by kill -9, as they \

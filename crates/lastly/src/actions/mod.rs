@@ -89,6 +89,8 @@
 //!   that left the group are not found.
 //! - Programs that have more rights than who runs them (setuid), a journal on a network file system, a
 //!   journal directory that others can write to: nothing is written down, and reported so.
+//! - What is given up (detached) where the journal can neither be written to nor be removed, as its file system has
+//!   become read-only, is reported so: it may be done all the same, until somebody removes the journal.
 //! - What another thread changes in a tree while it is being removed may stay.
 
 mod directory;
@@ -100,7 +102,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
-use lastly_core::{Cause, Node, Problem, sync};
+use lastly_core::{Cause, Claim, Description, Node, Problem, sync};
 use lastly_journal::Failure;
 use lastly_journal::actions::{
     Action, kill_process as killing, remove_file as file_removal, remove_tree as tree_removal,
@@ -115,11 +117,11 @@ pub use directory::TemporaryDirectory;
 pub use file::NamedTemporaryFile;
 pub use temporary::TemporaryBuilder;
 
-use crate::REGISTRY;
-use crate::entry::Held;
+use crate::entry::{self, Held};
 use crate::exit;
 use crate::finalizer::Finalizer;
 use crate::tied::Tied;
+use crate::{REGISTRY, RustDoor};
 
 /// From a list of all actions, makes for each the functions that stand for it, one for each manner of writing it
 /// down, and what tells from a function which it is.
@@ -325,7 +327,12 @@ pub(crate) fn declare<F: 'static, A: 'static>(
 /// Reports, once or as it is declared, that somebody will be missing when this process is killed.
 #[cold]
 pub(crate) fn report_unprotected(held: &Held, why: &str) {
-    REGISTRY.report(Cause::Called, &held.describe(), Problem::Unprotected(why), None);
+    report(&held.describe(), why);
+}
+
+#[cold]
+fn report(what: &Description, why: &str) {
+    REGISTRY.report(Cause::Called, what, Problem::Unprotected(why), None);
 }
 
 /// Runs a callback of this function. If that stands for an action, it is the declared one that it performs.
@@ -340,14 +347,18 @@ pub(crate) fn in_turn<F: 'static, R>(node: NonNull<Node>, callback: impl FnOnce(
 
 /// A callback of this function is given back: what was declared is not to be done.
 #[inline(always)]
-pub(crate) fn cancel<F: 'static>(node: NonNull<Node>) {
+pub(crate) fn cancel<F: 'static>(claim: &Claim<'_, RustDoor>) {
     if is_action::<F>() {
-        own::cancel(key(node));
+        if let Some(why) = own::cancel(key(claim.node())) {
+            report(&entry::describe(claim), &why);
+        }
     }
 }
 
 /// See [`Finalizer::set_at_exit`]. Of a declared action.
 #[cold]
-pub(crate) fn set_at_exit(entry: NonNull<Tied>, on: bool) {
-    own::set_at_exit(key(entry), on);
+pub(crate) fn set_at_exit(held: &Held, on: bool) {
+    if let Some(why) = own::set_at_exit(key(held.tied()), on) {
+        report_unprotected(held, &why);
+    }
 }
