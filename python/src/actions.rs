@@ -223,11 +223,6 @@ impl Function {
         let Call { subject, ignore_errors, .. } =
             self.understand(arguments.as_slice(), &keywords)?;
         let done = py.detach(|| own::perform(|| subject.declare())).map_err(error);
-        // It is as it should be.
-        let done = done.or_else(|error| match error.is_instance_of::<PyFileNotFoundError>(py) {
-            true => Ok(()),
-            false => Err(error),
-        });
         unless_ignored(py, done, || ignore_errors)
     }
 

@@ -6,8 +6,10 @@ import gc
 import inspect
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,39 @@ def test_what_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         remove_tree(tmp_path / "a" / "b")
     remove_tree(tmp_path / "a" / "b", ignore_errors=True)
+
+
+def test_what_goes_elsewhere_while_it_is_removed_is_told(tmp_path: Path) -> None:
+    """Not to be found in the middle of a removal is not the same as not to be there."""
+    done = threading.Event()
+
+    def move_away() -> None:
+        while not done.is_set():
+            for name in os.listdir(tmp_path):
+                # As it is called while it is removed.
+                if name.startswith(".lastly-"):
+                    os.rename(tmp_path / name, tmp_path / "elsewhere")
+                    return
+
+    for number in range(50):
+        path = tmp_path / str(number)
+        path.mkdir()
+        for file in range(300):
+            (path / str(file)).touch()
+        mover = threading.Thread(target=move_away)
+        mover.start()
+        try:
+            remove_tree(path)
+        except FileNotFoundError as error:
+            assert str(path) in str(error)
+            break
+        finally:
+            done.set()
+            mover.join()
+            done.clear()
+            shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
+    else:
+        pytest.fail("it was never told")
 
 
 # What cannot be declared
