@@ -309,6 +309,46 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
     assert "Implicitly cleaning up <TemporaryDirectory" in ended.complaints
 
 
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_what_the_end_of_the_program_has_overtaken_goes_again(tmp_path: Path, moment: str) -> None:
+    """The end finds nothing to remove, and then a thread makes it."""
+    program = f"""
+        made, declared, over = os.{moment}, threading.Event(), threading.Event()
+
+        def slow(path, *arguments, **keywords):
+            if threading.current_thread() is maker and str(path).startswith(str(here)):
+                declared.set()
+                over.wait()
+            return made(path, *arguments, **keywords)
+
+        def make():
+            lastly.TemporaryDirectory, lastly.NamedTemporaryFile
+            os.{moment} = slow
+            try:
+                if "{moment}" == "mkdir":
+                    lastly.TemporaryDirectory(dir=here)
+                else:
+                    lastly.NamedTemporaryFile(dir=here)
+            except RuntimeError as error:
+                say(str(error).partition(": ")[2])
+
+        def after():
+            over.set()
+            maker.join()
+            say(there())
+
+        import atexit
+        # Before the first finalizer, so it runs after all of them.
+        atexit.register(after)
+        maker = threading.Thread(target=make, daemon=True)
+        maker.start()
+        declared.wait()
+    """
+    ended, left = play(tmp_path, program)
+    assert ended.said == ["it was not made, as the program is ending", "[]"]
+    assert (ended.complaints, ended.status, left) == ("", 0, [])
+
+
 # What cannot pass, each with the reason.
 BY_DESIGN = {
     "test_no_leak_fd": "on CPython 3.9, looks at who closes what has no file yet",
