@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, AnyStr, overload
 
@@ -51,7 +51,8 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
     `lastly.actions`); with `sync`, it is removed after a loss of power, too.
 
     Where it is not cleaned up explicitly, that very directory is removed, and no other that has
-    been put in its place. A forked child does not remove it.
+    been put in its place. A forked child does not remove it. A thread that the end of the program
+    overtakes while it makes one gets a `RuntimeError`, and nothing is left.
     """
 
     @overload
@@ -100,9 +101,12 @@ class TemporaryDirectory(tempfile.TemporaryDirectory[AnyStr]):
             try:
                 os.mkdir(self.name, 0o700)
                 break
-            except FileExistsError:
+            except OSError as error:
+                # Nothing was made: nobody is to look for it.
                 self._finalizer.detach()
-        _confirm(self._finalizer)
+                if not isinstance(error, FileExistsError):
+                    raise
+        _confirm(self._finalizer, remove_temporary_tree, self.name)
         message = f"Implicitly cleaning up {self!r}"
         # Newer, so it runs first, and knows whether the other is yet to run.
         self._warning: finalize[..., Any, Any] = finalize(self, _warn, self._finalizer, message)
@@ -147,10 +151,17 @@ def _names(audited: str, suffix: Any, prefix: Any, dir: Any) -> Iterator[Any]:
     raise FileExistsError(17, "No usable temporary name found")
 
 
-def _confirm(finalizer: finalize[..., Any, Any]) -> None:
-    """It is there. If that cannot be written down, it is known by its name."""
+def _confirm(finalizer: finalize[..., Any, Any], remove: Callable[[Any], None], name: Any) -> None:
+    """It is there. If that cannot be written down, it is known by its name.
+
+    The end of the program may have run the finalizer before, in another thread, and found nothing
+    to remove.
+    """
     with suppress(OSError, ValueError):
         confirm(finalizer)
+    if not finalizer.alive:
+        remove(name)
+        raise RuntimeError(f"{os.fsdecode(name)}: it was not made, as the program is ending")
 
 
 @overload
@@ -215,7 +226,8 @@ def NamedTemporaryFile(
     """A temporary file with a name, as `tempfile.NamedTemporaryFile` makes it, with the arguments
     that this has in the newest Python. When the process is killed, the guard removes it (see
     `lastly.actions`); with `sync`, it is removed after a loss of power, too. The end of the program
-    removes it. A forked child does not.
+    removes it. A forked child does not. A thread that this end overtakes while it makes one gets a
+    `RuntimeError`, and nothing is left.
     """
     closer = _Closer(delete_on_close)
     if "b" not in mode and sys.version_info >= (3, 10):
@@ -282,9 +294,16 @@ class _Closer:
             try:
                 descriptor = os.open(self.name, _FLAGS, 0o600)
                 break
-            except FileExistsError:
+            except OSError as error:
+                # Nothing was made: nobody is to look for it.
                 self.removal.detach()
-        _confirm(self.removal)
+                if not isinstance(error, FileExistsError):
+                    raise
+        try:
+            _confirm(self.removal, remove_temporary_file, self.name)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
 
     @property

@@ -2,10 +2,9 @@
 //! `lastly_journal`).
 //!
 //! Each is a function of this module, and nothing but a callback to all the rest of it. Called by a program,
-//! it performs its action at once. As the callback of a finalizer, it is called twice: when the finalizer is
-//! made, to declare, and when its turn comes, to perform what it declared. So the arguments are understood in
-//! one place, and what is wrong with them is told at once. Which of the three it is, it is told past its
-//! arguments ([`Asked`]).
+//! it performs its action at once. As the callback of a finalizer it is never called: what it would be called
+//! with is understood when the finalizer is made, and declared, so that what is wrong is told at once; and when
+//! its turn comes, what was declared is performed.
 //!
 //! What is declared is known by the address of the finalizer's weak reference: that is made for each
 //! registration, and lives as long as what it holds.
@@ -16,7 +15,6 @@
 //!   performed, or given up by who may ([`give_up`]).
 //! - The interpreter's lock is kept during a system call for an action, or while the journal is locked.
 
-use std::cell::Cell;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -34,28 +32,61 @@ use pyo3::exceptions::{
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use crate::callback::BoundCallback;
+use crate::attach::attached;
+use crate::callback::{BoundCallback, Keywords};
 use crate::class;
 use crate::object::BoundContent;
+use crate::parameters::Parameters;
 
-/// What a function of ours is called for.
-#[derive(Clone, Copy)]
-enum Asked {
-    /// By a program: to perform the action.
-    ToPerform,
-    /// To declare it by this key.
-    ToDeclare(usize),
-    /// To perform what was declared by this key.
-    InTurn(usize),
+/// One of these functions: what is the same in all its calls.
+struct Function {
+    parameters: Parameters,
+    /// What the first argument says.
+    subject: fn(&Bound<'_, PyAny>) -> PyResult<Subject>,
+    unguessable: bool,
+    /// The function itself, which lives for ever. Written once, when the module is imported.
+    object: AtomicPtr<ffi::PyObject>,
 }
 
-thread_local! {
-    /// What the next call of a function of ours is for. That function takes it first of all: until then
-    /// no foreign code runs, which might call another.
-    static ASKED: Cell<Asked> = const { Cell::new(Asked::ToPerform) };
+/// What an action is about.
+enum Subject {
+    Tree(PathBuf),
+    File(PathBuf),
+    SharedMemory(OsString),
+    Process(i32),
 }
+
+/// A call of such a function.
+struct Call {
+    subject: Subject,
+    manner: Manner,
+    ignore_errors: bool,
+}
+
+const IGNORE_ERRORS: &str = "ignore_errors";
+
+static REMOVE_TREE: Function =
+    Function::new("remove_tree", &["path", "sync", IGNORE_ERRORS], Subject::tree);
+static REMOVE_FILE: Function = Function::new("remove_file", &["path", "sync"], Subject::file);
+static UNLINK_SHARED_MEMORY: Function =
+    Function::new("unlink_shared_memory", &["name", "sync"], Subject::shared_memory);
+static KILL_PROCESS: Function = Function::new("kill_process", &["pid", "sync"], Subject::process);
+static REMOVE_TEMPORARY_TREE: Function =
+    Function::new("remove_temporary_tree", &["path", "sync", IGNORE_ERRORS], Subject::tree)
+        .of_unguessable_names();
+static REMOVE_TEMPORARY_FILE: Function =
+    Function::new("remove_temporary_file", &["path", "sync"], Subject::file).of_unguessable_names();
+
+static FUNCTIONS: [&Function; 6] = [
+    &REMOVE_TREE,
+    &REMOVE_FILE,
+    &UNLINK_SHARED_MEMORY,
+    &KILL_PROCESS,
+    &REMOVE_TEMPORARY_TREE,
+    &REMOVE_TEMPORARY_FILE,
+];
 
 /// Remove the directory at `path`, and all that is in it.
 ///
@@ -63,41 +94,28 @@ thread_local! {
 /// removes that very directory, and no other in its place. With `ignore_errors`, what cannot be removed is left,
 /// in silence; with `sync`, it survives the machine, too. See `lastly.actions`.
 #[pyfunction]
-#[pyo3(signature = (path, *, sync=false, ignore_errors=false))]
+#[pyo3(
+    signature = (*arguments, **keywords),
+    text_signature = "(path, *, sync=False, ignore_errors=False)"
+)]
 pub(crate) fn remove_tree(
-    path: &Bound<'_, PyAny>,
-    sync: bool,
-    ignore_errors: bool,
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<()> {
-    let manner = Manner { sync, unguessable: false };
-    tree(path, manner, ignore_errors)
+    REMOVE_TREE.perform(arguments, keywords)
 }
 
 /// The same for one that was made by `lastly.TemporaryDirectory`.
 #[pyfunction]
-#[pyo3(signature = (path, *, sync=false, ignore_errors=false))]
+#[pyo3(
+    signature = (*arguments, **keywords),
+    text_signature = "(path, *, sync=False, ignore_errors=False)"
+)]
 pub(crate) fn remove_temporary_tree(
-    path: &Bound<'_, PyAny>,
-    sync: bool,
-    ignore_errors: bool,
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<()> {
-    let manner = Manner { sync, unguessable: true };
-    tree(path, manner, ignore_errors)
-}
-
-fn tree(path: &Bound<'_, PyAny>, manner: Manner, ignore_errors: bool) -> PyResult<()> {
-    let asked = ASKED.replace(Asked::ToPerform);
-    let done = act(path.py(), asked, manner, || {
-        let path = path_of(path)?;
-        Ok(move || actions::remove_tree::declare(&path))
-    });
-    match done {
-        // To declare something is to say that there is something to remove.
-        Err(error) if ignore_errors && !matches!(asked, Asked::ToDeclare(_)) => {
-            if error.is_instance_of::<PyOSError>(path.py()) { Ok(()) } else { Err(error) }
-        }
-        done => done,
-    }
+    REMOVE_TEMPORARY_TREE.perform(arguments, keywords)
 }
 
 /// Remove the file at `path`, whatever it is, but for directories. Of a symbolic link, remove the link.
@@ -105,23 +123,22 @@ fn tree(path: &Bound<'_, PyAny>, manner: Manner, ignore_errors: bool) -> PyResul
 /// If it is not there, that is all right. As the callback of a finalizer it survives the process: then the guard
 /// removes that very file, and no other in its place.
 #[pyfunction]
-#[pyo3(signature = (path, *, sync=false))]
-pub(crate) fn remove_file(path: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
-    file(path, Manner { sync, unguessable: false })
+#[pyo3(signature = (*arguments, **keywords), text_signature = "(path, *, sync=False)")]
+pub(crate) fn remove_file(
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    REMOVE_FILE.perform(arguments, keywords)
 }
 
 /// The same for one that was made by `lastly.NamedTemporaryFile`.
 #[pyfunction]
-#[pyo3(signature = (path, *, sync=false))]
-pub(crate) fn remove_temporary_file(path: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
-    file(path, Manner { sync, unguessable: true })
-}
-
-fn file(path: &Bound<'_, PyAny>, manner: Manner) -> PyResult<()> {
-    act(path.py(), ASKED.replace(Asked::ToPerform), manner, || {
-        let path = path_of(path)?;
-        Ok(move || actions::remove_file::declare(&path))
-    })
+#[pyo3(signature = (*arguments, **keywords), text_signature = "(path, *, sync=False)")]
+pub(crate) fn remove_temporary_file(
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    REMOVE_TEMPORARY_FILE.perform(arguments, keywords)
 }
 
 /// Remove the name of POSIX shared memory, with or without its slash. Who has it open keeps it.
@@ -130,13 +147,12 @@ fn file(path: &Bound<'_, PyAny>, manner: Manner) -> PyResult<()> {
 /// `multiprocessing.shared_memory` makes, it removes by a process of its own, too, unless it was made with
 /// `track=False`.
 #[pyfunction]
-#[pyo3(signature = (name, *, sync=false))]
-pub(crate) fn unlink_shared_memory(name: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
-    let manner = Manner { sync, unguessable: false };
-    act(name.py(), ASKED.replace(Asked::ToPerform), manner, || {
-        let name: OsString = name.extract()?;
-        Ok(move || actions::unlink_shared_memory::declare(&name))
-    })
+#[pyo3(signature = (*arguments, **keywords), text_signature = "(name, *, sync=False)")]
+pub(crate) fn unlink_shared_memory(
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    UNLINK_SHARED_MEMORY.perform(arguments, keywords)
 }
 
 /// Kill the process of this number by SIGKILL, and its group if it leads one.
@@ -144,56 +160,158 @@ pub(crate) fn unlink_shared_memory(name: &Bound<'_, PyAny>, sync: bool) -> PyRes
 /// As the callback of a finalizer it survives the process: then the guard kills that very process, and no other
 /// that has got its number.
 #[pyfunction]
-#[pyo3(signature = (pid, *, sync=false))]
-pub(crate) fn kill_process(pid: &Bound<'_, PyAny>, sync: bool) -> PyResult<()> {
-    let manner = Manner { sync, unguessable: false };
-    let done = act(pid.py(), ASKED.replace(Asked::ToPerform), manner, || {
-        let pid: i32 = pid.extract()?;
-        Ok(move || actions::kill_process::declare(pid))
-    });
-    done.map_err(|error| match error.is_instance_of::<PyFileNotFoundError>(pid.py()) {
-        true => {
-            PyProcessLookupError::new_err((libc::ESRCH, format!("process {pid}: there is none")))
-        }
-        false => error,
-    })
+#[pyo3(signature = (*arguments, **keywords), text_signature = "(pid, *, sync=False)")]
+pub(crate) fn kill_process(
+    arguments: &Bound<'_, PyTuple>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    KILL_PROCESS.perform(arguments, keywords)
 }
 
-/// What all of them do. `understand` makes of the arguments what declares the action.
-fn act<D>(
-    py: Python<'_>,
-    asked: Asked,
-    manner: Manner,
-    understand: impl FnOnce() -> PyResult<D>,
-) -> PyResult<()>
-where
-    D: FnOnce() -> Result<Box<dyn Action>, Failure> + Send,
-{
-    match asked {
-        Asked::ToPerform => {
-            let declare = understand()?;
-            let done = py.detach(|| own::perform(declare)).map_err(error);
-            // It is as it should be.
-            done.or_else(|error| match error.is_instance_of::<PyFileNotFoundError>(py) {
-                true => Ok(()),
-                false => Err(error),
-            })
-        }
-        Asked::ToDeclare(key) => {
-            let declare = understand()?;
-            tell_program(py);
-            let trouble = py.detach(|| declare().map(|action| own::declare(key, action, manner)));
-            let Some(trouble) = trouble.map_err(error)? else { return Ok(()) };
+impl Function {
+    const fn new(
+        function: &'static str,
+        names: &'static [&'static str],
+        subject: fn(&Bound<'_, PyAny>) -> PyResult<Subject>,
+    ) -> Self {
+        let parameters = Parameters { function, names };
+        let object = AtomicPtr::new(ptr::null_mut());
+        Self { parameters, subject, unguessable: false, object }
+    }
+
+    /// Nobody else comes upon the names of what this is called for.
+    const fn of_unguessable_names(mut self) -> Self {
+        self.unguessable = true;
+        self
+    }
+
+    /// Which of these functions this is, if it is one. Of most functions, their type tells that they are not.
+    #[inline]
+    fn find(function: &Bound<'_, PyAny>) -> Option<&'static Self> {
+        let is_native = function.get_type_ptr() == &raw mut ffi::PyCFunction_Type;
+        if is_native { Self::find_native(function) } else { None }
+    }
+
+    #[cold]
+    fn find_native(function: &Bound<'_, PyAny>) -> Option<&'static Self> {
+        // Relaxed: see `begin`.
+        FUNCTIONS.into_iter().find(|known| known.object.load(Relaxed) == function.as_ptr())
+    }
+
+    /// What a call with these arguments is about. What is wrong with them is told.
+    fn understand<'py>(
+        &self,
+        values: &[Bound<'py, PyAny>],
+        keywords: &Keywords<'_, 'py>,
+    ) -> PyResult<Call> {
+        let given = self.parameters.given(values, keywords)?;
+        let sync = given.is_on("sync")?;
+        let ignore_errors = given.is_on(IGNORE_ERRORS)?;
+        // Last: this may run code of the program's.
+        let subject = given.first(self.subject)?;
+        Ok(Call { subject, manner: Manner { sync, unguessable: self.unguessable }, ignore_errors })
+    }
+
+    /// A program calls it.
+    fn perform(
+        &self,
+        arguments: &Bound<'_, PyTuple>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let py = arguments.py();
+        let keywords = keywords.map_or(Keywords::None, Keywords::Dict);
+        let Call { subject, ignore_errors, .. } =
+            self.understand(arguments.as_slice(), &keywords)?;
+        let done = py.detach(|| own::perform(|| subject.declare())).map_err(error);
+        unless_ignored(py, done, || ignore_errors)
+    }
+
+    /// It is the callback of a finalizer, which is being made.
+    #[cold]
+    fn declare(&self, weakref: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
+        let (py, key) = (weakref.py(), key(weakref));
+        let Call { subject, manner, .. } =
+            self.understand(callback.values(), &callback.keywords())?;
+        tell_program(py);
+        let trouble =
+            py.detach(|| subject.declare().map(|action| own::declare(key, action, manner)));
+        match trouble {
+            // To declare something is to say that there is something to remove: no error is ignored.
+            Err(failure) => Err(subject.error(py, failure)),
             // If that is an error, it is not declared.
-            warn(py, &trouble).inspect_err(|_| tell(py, py.detach(|| own::cancel(key))))
+            Ok(Some(trouble)) => {
+                warn(py, &trouble).inspect_err(|_| tell(py, py.detach(|| own::cancel(key))))
+            }
+            Ok(None) => Ok(()),
         }
+    }
+
+    /// It is the callback of a finalizer, whose turn has come. What was declared is performed, whatever its
+    /// arguments are by now.
+    #[cold]
+    fn perform_declared(&self, content: &BoundContent<'_>) -> PyResult<()> {
+        let (py, key) = (content.weakref.py(), key(&content.weakref));
         // Nothing of the interpreter's in between: a daemon thread may not come back from there.
-        Asked::InTurn(key) => py
-            .detach(|| {
-                let _turn = own::turn(key);
-                own::perform(|| unreachable!("it is this thread's turn"))
-            })
-            .map_err(error),
+        let done = py.detach(|| {
+            let _turn = own::turn(key);
+            own::perform(|| unreachable!("it is this thread's turn"))
+        });
+        unless_ignored(py, done.map_err(error), || {
+            let callback = &content.callback;
+            let given = self.parameters.given(callback.values(), &callback.keywords());
+            given.and_then(|given| given.is_on(IGNORE_ERRORS)).unwrap_or(false)
+        })
+    }
+}
+
+/// Leaves out what the system has said, if it is to be.
+fn unless_ignored(
+    py: Python<'_>,
+    done: PyResult<()>,
+    is_to_be: impl FnOnce() -> bool,
+) -> PyResult<()> {
+    match done {
+        Err(error) if error.is_instance_of::<PyOSError>(py) && is_to_be() => Ok(()),
+        done => done,
+    }
+}
+
+impl Subject {
+    fn tree(path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        path_of(path).map(Self::Tree)
+    }
+
+    fn file(path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        path_of(path).map(Self::File)
+    }
+
+    fn shared_memory(name: &Bound<'_, PyAny>) -> PyResult<Self> {
+        name.extract().map(Self::SharedMemory)
+    }
+
+    fn process(pid: &Bound<'_, PyAny>) -> PyResult<Self> {
+        pid.extract().map(Self::Process)
+    }
+
+    fn declare(&self) -> Result<Box<dyn Action>, Failure> {
+        match self {
+            Self::Tree(path) => actions::remove_tree::declare(path),
+            Self::File(path) => actions::remove_file::declare(path),
+            Self::SharedMemory(name) => actions::unlink_shared_memory::declare(name),
+            Self::Process(pid) => actions::kill_process::declare(*pid),
+        }
+    }
+
+    /// Why it was not declared.
+    fn error(&self, py: Python<'_>, failure: Failure) -> PyErr {
+        let error = error(failure);
+        match self {
+            Self::Process(pid) if error.is_instance_of::<PyFileNotFoundError>(py) => {
+                let text = format!("process {pid}: there is none");
+                PyProcessLookupError::new_err((libc::ESRCH, text))
+            }
+            _ => error,
+        }
     }
 }
 
@@ -267,43 +385,24 @@ fn path_of(path: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
     Ok(path)
 }
 
-const NAMES: [&str; 6] = [
-    "remove_tree",
-    "remove_file",
-    "unlink_shared_memory",
-    "kill_process",
-    "remove_temporary_tree",
-    "remove_temporary_file",
-];
-
-/// The functions themselves, which live for ever. Written once, when the module is imported.
-static FUNCTIONS: [AtomicPtr<ffi::PyObject>; NAMES.len()] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; NAMES.len()];
-
 /// To be called when the module has its functions.
 pub(crate) fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    for (name, place) in NAMES.iter().zip(&FUNCTIONS) {
-        let function = module.getattr(*name)?;
+    for known in FUNCTIONS {
+        let function = module.getattr(known.parameters.function)?;
         // Where programs find it; reports and pickles say so.
-        if !name.contains("temporary") {
+        if !known.unguessable {
             function.setattr("__module__", "lastly")?;
         }
         // Relaxed: attached, as whoever reads it is.
-        place.store(function.into_ptr(), Relaxed);
+        known.object.store(function.into_ptr(), Relaxed);
     }
     Ok(())
 }
 
-/// Whether this is one of these functions. Of most functions, their type tells that they are not.
+/// Whether this is one of these functions.
 #[inline]
 pub(crate) fn is_one(function: &Bound<'_, PyAny>) -> bool {
-    function.get_type_ptr() == &raw mut ffi::PyCFunction_Type && is_known(function)
-}
-
-#[cold]
-fn is_known(function: &Bound<'_, PyAny>) -> bool {
-    // Relaxed: see `begin`.
-    FUNCTIONS.iter().any(|known| known.load(Relaxed) == function.as_ptr())
+    Function::find(function).is_some()
 }
 
 /// Under which key something was declared.
@@ -314,25 +413,23 @@ fn key(weakref: &Bound<'_, PyAny>) -> usize {
 /// Declares what this callback is to do, if it is such a function. If this fails, nothing is declared.
 #[inline]
 pub(crate) fn declare(weakref: &Bound<'_, PyAny>, callback: &BoundCallback<'_>) -> PyResult<()> {
-    if !is_one(&callback.function) {
-        return Ok(());
+    match Function::find(&callback.function) {
+        Some(function) => attached(weakref.py(), || function.declare(weakref, callback)),
+        None => Ok(()),
     }
-    call(callback, Asked::ToDeclare(key(weakref))).map(drop)
 }
 
-/// Calls such a function, whose turn it is.
-#[cold]
+/// Runs this callback: what it declared, if it is such a function.
+#[inline]
 pub(crate) fn run<'py>(content: &BoundContent<'py>) -> PyResult<Bound<'py, PyAny>> {
-    call(&content.callback, Asked::InTurn(key(&content.weakref)))
-}
-
-#[cold]
-fn call<'py>(callback: &BoundCallback<'py>, asked: Asked) -> PyResult<Bound<'py, PyAny>> {
-    ASKED.set(asked);
-    let result = callback.call();
-    // If its arguments did not fit, it has not taken that.
-    ASKED.set(Asked::ToPerform);
-    result
+    match Function::find(&content.callback.function) {
+        Some(function) => {
+            let py = content.weakref.py();
+            attached(py, || function.perform_declared(content))?;
+            Ok(py.None().into_bound(py))
+        }
+        None => content.callback.call(),
+    }
 }
 
 /// The callback will not run: nor is anybody else to do what it declared. Other threads run meanwhile.

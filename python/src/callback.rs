@@ -140,8 +140,7 @@ impl<'py> BoundCallback<'py> {
         Callback { function: self.function.unbind(), arguments }
     }
 
-    // Always: called in two places, it would be in neither, and one runs often.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn call(&self) -> PyResult<Bound<'py, PyAny>> {
         let function = self.function.as_ptr();
         let values = self.values();

@@ -7,7 +7,7 @@
 //! `budget`, and its end by a signal `signals`. What went wrong is told in `report`, with the help of
 //! `names` and `sites`; what runs on which thread is in `running`. What the engine asks of this door
 //! is `door`; a callback that keeps its own object alive is noticed in `capture`; what others can do when
-//! the process was killed is `actions`.
+//! the process was killed is `actions`, with the help of `parameters`.
 //!
 //! # The interpreter's lock
 //!
@@ -38,6 +38,7 @@ mod live;
 mod names;
 mod nesting;
 mod object;
+mod parameters;
 mod pause;
 mod pickle;
 mod pressure;

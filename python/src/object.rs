@@ -82,11 +82,7 @@ impl<'py> BoundContent<'py> {
         since: Option<Moment>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let place = running::begin(finalizer, self, since);
-        let result = if actions::is_one(&self.callback.function) {
-            actions::run(self)
-        } else {
-            self.callback.call()
-        };
+        let result = actions::run(self);
         running::end(finalizer.py(), place);
         result
     }

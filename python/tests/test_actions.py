@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,7 +164,101 @@ def test_what_fails_is_told(tmp_path: Path) -> None:
     remove_tree(tmp_path / "a" / "b", ignore_errors=True)
 
 
+def test_what_goes_elsewhere_while_it_is_removed_is_told(tmp_path: Path) -> None:
+    """Not to be found in the middle of a removal is not the same as not to be there."""
+    done = threading.Event()
+
+    def move_away() -> None:
+        while not done.is_set():
+            for name in os.listdir(tmp_path):
+                # As it is called while it is removed.
+                if name.startswith(".lastly-"):
+                    os.rename(tmp_path / name, tmp_path / "elsewhere")
+                    return
+
+    for number in range(50):
+        path = tmp_path / str(number)
+        path.mkdir()
+        for file in range(300):
+            (path / str(file)).touch()
+        mover = threading.Thread(target=move_away)
+        mover.start()
+        try:
+            remove_tree(path)
+        except FileNotFoundError as error:
+            assert str(path) in str(error)
+            break
+        finally:
+            done.set()
+            mover.join()
+            done.clear()
+            shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
+    else:
+        pytest.fail("it was never told")
+
+
 # What cannot be declared
+
+WRONG: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
+    (remove_tree, (), {}, "remove_tree() missing 1 required positional argument: 'path'"),
+    (
+        remove_tree,
+        (),
+        {"sync": True},
+        "remove_tree() missing 1 required positional argument: 'path'",
+    ),
+    (remove_tree, ("a", "b"), {}, "remove_tree() takes 1 positional argument but 2 were given"),
+    (remove_file, ("a",), {"path": "b"}, "remove_file() got multiple values for argument 'path'"),
+    (remove_file, ("a",), {"x": 1}, "remove_file() got an unexpected keyword argument 'x'"),
+    (remove_tree, ("a",), {"sync": "x"}, "remove_tree() argument 'sync': 'str' object"),
+    (
+        remove_tree,
+        ("a",),
+        {"ignore_errors": 1},
+        "remove_tree() argument 'ignore_errors': 'int' object",
+    ),
+    (
+        remove_tree,
+        (1,),
+        {},
+        "remove_tree() argument 'path': expected str, bytes or os.PathLike object",
+    ),
+    (kill_process, ("x",), {}, "kill_process() argument 'pid': 'str' object"),
+    (
+        unlink_shared_memory,
+        (),
+        {"name": b"x"},
+        "unlink_shared_memory() argument 'name': 'bytes' object",
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "keywords", "message"), WRONG)
+def test_wrong_arguments_are_told_as_a_function_of_pythons_does(
+    function: Any, arguments: Any, keywords: Any, message: str
+) -> None:
+    """Understood from a call, or from what a finalizer is given: names or a dict."""
+    thing, cleaner = Thing(), lastly.Cleaner()
+    before = list(finalize._registry)
+    for tried in (
+        lambda: function(*arguments, **keywords),
+        lambda: finalize(thing, function, *arguments, **keywords),
+        lambda: cleaner.finalize(thing, function, *arguments, **keywords),
+    ):
+        with pytest.raises(TypeError) as raised:
+            tried()
+        assert str(raised.value).startswith(message)
+    assert list(finalize._registry) == before
+
+
+def test_what_a_programs_own_code_raises_stays_as_it_is() -> None:
+    class Named:
+        def __fspath__(self) -> str:
+            raise TypeError("mine")
+
+    for tried in (remove_tree, partial(finalize, Thing(), remove_tree)):
+        with pytest.raises(TypeError, match="^mine$"):
+            tried(Named())
 
 
 @pytest.mark.parametrize(
@@ -219,6 +317,45 @@ def test_a_path_that_runs_code_is_asked_once(tmp_path: Path) -> None:
     tree(other)
     finalizer()
     assert other.exists() and not path.exists() and len(asked) == 1
+
+
+def test_what_the_collector_runs_meanwhile_is_not_taken_for_it(tmp_path: Path) -> None:
+    """Up to CPython 3.11 it runs in the middle of a call, where names become a tuple."""
+    # No tuple is made of one that has died before.
+    held, other = [(object(),) for _ in range(2500)], str(tmp_path / "other")
+    cleaner, things = lastly.Cleaner(), [Thing() for _ in range(20)]
+
+    def collecting(_phase: str, _info: Any) -> None:
+        remove_file(other)
+
+    def collect_soon(after: int) -> list[Any]:
+        gc.collect()
+        # Zero is for never.
+        new: list[Any] = [[] for _ in range(10)]
+        gc.set_threshold(gc.get_count()[0] + after, 10, 10)
+        return new
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(collecting)
+    try:
+        for after, thing in enumerate(things):
+            path = tree(tmp_path / str(after))
+            new = collect_soon(after)
+            finalizer = cleaner.finalize(thing, remove_tree, path, sync=False)
+            gc.set_threshold(*threshold)
+            assert finalizer.alive and path.exists()
+            # Nor is what takes its place removed because of it, when its turn comes.
+            assert finalizer.peek()
+            path.rename(tmp_path / f"{after} moved")
+            tree(path)
+            new = collect_soon(after)
+            finalizer()
+            gc.set_threshold(*threshold)
+            assert path.exists()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(collecting)
+    assert held and new
 
 
 def test_wrapped_it_is_an_ordinary_callback(tmp_path: Path) -> None:
@@ -329,4 +466,8 @@ def test_they_are_called_what_programs_call_them(name: str) -> None:
     function = getattr(lastly, name)
     assert f"{function.__module__}.{function.__qualname__}" == f"lastly.{name}"
     assert pickle.loads(pickle.dumps(function)) is function is getattr(actions, name)
-    assert function.__text_signature__.endswith("*, sync=False)") or name == "remove_tree"
+    last = {"remove_tree": "ignore_errors"}.get(name, "sync")
+    first, *others = inspect.signature(function).parameters.values()
+    assert first.default is first.empty and first.kind is first.POSITIONAL_OR_KEYWORD
+    assert others[-1].name == last
+    assert all((it.kind, it.default) == (it.KEYWORD_ONLY, False) for it in others)

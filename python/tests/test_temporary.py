@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import guards
 import lastly
 from declared import play
 from fresh import run
@@ -109,6 +110,38 @@ def test_where_nothing_can_be_made(module: Any, here: Path, function: str) -> No
     del raised
     gc.collect()
     assert list(lastly.finalize._registry) == before
+
+
+@pytest.mark.parametrize("function", ["TemporaryDirectory", "NamedTemporaryFile"])
+def test_what_cannot_be_made_is_not_left_declared(function: str) -> None:
+    kept = lastly.TemporaryDirectory()
+    with pytest.raises(FileNotFoundError):
+        # Nobody can make anything there.
+        getattr(lastly, function)(dir="/proc")
+    shown = guards.call(Path(os.environ["LASTLY_JOURNALS"]), "status").stdout
+    assert kept.name in shown and "/proc/" not in shown
+    kept.cleanup()
+
+
+def test_a_directory_that_was_given_to_all_goes(tmp_path: Path) -> None:
+    # As root does for a child that runs as another user.
+    program = """
+        def make():
+            directory = lastly.TemporaryDirectory(dir=here)
+            os.chmod(directory.name, 0o1777)
+            if os.geteuid() == 0:
+                os.chown(directory.name, 65534, 65534)
+            return directory
+
+        make().cleanup()
+        sys.stderr = None  # Not told that it is implicit.
+        make()
+        say(there())
+        kept.append(make())
+        die()
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["[]"], [])
 
 
 @BOTH
@@ -307,6 +340,80 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
     ended, left = play(tmp_path, program, TMPDIR=str(tmp_path / "here"))
     assert (ended.said, left) == (["[] 1"], [])
     assert "Implicitly cleaning up <TemporaryDirectory" in ended.complaints
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_what_the_end_of_the_program_has_overtaken_goes_again(tmp_path: Path, moment: str) -> None:
+    """The end finds nothing to remove, and then a thread makes it."""
+    program = f"""
+        made, declared, over = os.{moment}, threading.Event(), threading.Event()
+
+        def slow(path, *arguments, **keywords):
+            if threading.current_thread() is maker and str(path).startswith(str(here)):
+                declared.set()
+                over.wait()
+            return made(path, *arguments, **keywords)
+
+        def make():
+            lastly.TemporaryDirectory, lastly.NamedTemporaryFile
+            os.{moment} = slow
+            try:
+                if "{moment}" == "mkdir":
+                    lastly.TemporaryDirectory(dir=here)
+                else:
+                    lastly.NamedTemporaryFile(dir=here)
+            except RuntimeError as error:
+                say(str(error).partition(": ")[2])
+
+        def after():
+            over.set()
+            maker.join()
+            say(there())
+
+        import atexit
+        # Before the first finalizer, so it runs after all of them.
+        atexit.register(after)
+        maker = threading.Thread(target=make, daemon=True)
+        maker.start()
+        declared.wait()
+    """
+    ended, left = play(tmp_path, program)
+    assert ended.said == ["it was not made, as the program is ending", "[]"]
+    assert (ended.complaints, ended.status, left) == ("", 0, [])
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_what_is_made_after_the_end_the_guard_removes(tmp_path: Path, moment: str) -> None:
+    """The end finds nothing to remove, then a thread makes it, and gets no further."""
+    program = f"""
+        made, declared, over = os.{moment}, threading.Event(), threading.Event()
+
+        def slow(path, *arguments, **keywords):
+            if threading.current_thread() is maker and str(path).startswith(str(here)):
+                declared.set()
+                over.wait()
+                made(path, *arguments, **keywords)
+                say(len(there()))
+                os._exit(0)
+            return made(path, *arguments, **keywords)
+
+        def make():
+            lastly.TemporaryDirectory, lastly.NamedTemporaryFile
+            os.{moment} = slow
+            if "{moment}" == "mkdir":
+                lastly.TemporaryDirectory(dir=here)
+            else:
+                lastly.NamedTemporaryFile(dir=here)
+
+        import atexit
+        # Before the first finalizer, so it runs after all of them.
+        atexit.register(lambda: (over.set(), maker.join()))
+        maker = threading.Thread(target=make, daemon=True)
+        maker.start()
+        declared.wait()
+    """
+    ended, left = play(tmp_path, program)
+    assert (ended.said, left) == (["1"], [])
 
 
 # What cannot pass, each with the reason.

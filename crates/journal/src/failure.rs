@@ -28,6 +28,11 @@ impl Failure {
         Self { refused: false, code, error }
     }
 
+    /// Whether it was not there, or what it is in.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.error.kind() == io::ErrorKind::NotFound
+    }
+
     /// It may work another time.
     pub(crate) fn with(error: &io::Error, doing: impl Display) -> Self {
         let code = error.raw_os_error();

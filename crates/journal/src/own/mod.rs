@@ -226,7 +226,8 @@ impl Drop for TurnOf {
     }
 }
 
-/// Performs an action: the one whose turn it is on this thread; if none is, what `otherwise` makes.
+/// Performs an action: the one whose turn it is on this thread; if none is, what `otherwise` makes. If that finds
+/// that there is nothing to do, nothing is.
 ///
 /// # Errors
 ///
@@ -239,7 +240,11 @@ pub fn perform(
         Turn::Own(declared) => perform_declared(&declared),
         Turn::None => {
             let terms = Terms::of_owner(replay::trash(random()?));
-            otherwise()?.perform(&terms).map(|_| ())
+            match otherwise() {
+                // The directory it was in, or the process: it is as it should be.
+                Err(failure) if failure.is_missing() => Ok(()),
+                action => action?.perform(&terms).map(|_| ()),
+            }
         }
     }
 }

@@ -263,6 +263,9 @@ impl<'a> Walk<'a> {
             Some(found) if found.identity.is_held(&self.identity) => {
                 unlinkat(self.parent, name, AtFlags::REMOVEDIR).map(|()| true)
             }
+            // By somebody else.
+            _ if Found::open(self.stack[0].directory.as_fd())?.links == 0 => Ok(false),
+            // It was moved elsewhere.
             _ => Err(Errno::NOENT),
         }
     }

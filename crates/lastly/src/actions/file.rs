@@ -69,7 +69,8 @@ impl NamedTemporaryFile {
     ///
     /// # Errors
     ///
-    /// It cannot be made, or its removal may not be declared.
+    /// It cannot be made, or its removal may not be declared. Or the program is ending, on another thread: then nothing
+    /// is left of it.
     #[track_caller]
     pub fn new() -> io::Result<Self> {
         Self::builder().build()

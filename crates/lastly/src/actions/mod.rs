@@ -251,11 +251,7 @@ fn is<F: 'static, G: 'static>(_: G) -> bool {
 
 /// What the functions do: the declared action whose turn it is, or if none is, this one, now.
 fn perform(action: impl FnOnce() -> Result<Box<dyn Action>, Failure>) -> io::Result<()> {
-    match own::perform(action).map_err(io::Error::from) {
-        // The directory it was in, or the process.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
+    Ok(own::perform(action)?)
 }
 
 /// Tells that what was declared before it was made is there by now, so that it is known from now on. False: it is not there, or

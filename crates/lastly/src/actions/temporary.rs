@@ -109,6 +109,7 @@ pub(super) struct Made {
 pub(super) trait Removal: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     fn call(&self) -> Option<io::Result<()>>;
     fn detach(&self);
+    fn is_alive(&self) -> bool;
     fn confirm(&self) -> io::Result<bool>;
     fn report_unprotected(&self, why: &str);
 }
@@ -123,6 +124,10 @@ where
 
     fn detach(&self) {
         (**self).detach();
+    }
+
+    fn is_alive(&self) -> bool {
+        (**self).is_alive()
     }
 
     fn confirm(&self) -> io::Result<bool> {
@@ -181,15 +186,20 @@ impl Made {
         }
         let removal = K::declare(&path, settings.synced);
         let made = Self { path, removal };
-        match K::create(&made.path) {
-            Ok(content) => {
-                if let Err(error) = made.removal.confirm() {
-                    made.removal.report_unprotected(&error.to_string());
-                }
-                Ok((made, content))
-            }
-            Err(error) => Err(failed(&made.keep(), &error)),
+        let content = match K::create(&made.path) {
+            Ok(content) => content,
+            Err(error) => return Err(failed(&made.keep(), &error)),
+        };
+        if let Err(error) = made.removal.confirm() {
+            made.removal.report_unprotected(&error.to_string());
         }
+        if !made.removal.is_alive() {
+            // The end of the program has run it before, in another thread, and found nothing to remove.
+            super::perform(|| K::check(&made.path))?;
+            let error = io::Error::other("it was not made, as the program is ending");
+            return Err(failed(&made.path, &error));
+        }
+        Ok((made, content))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 type Scene = fn();
 
-const SCENES: [(&str, Scene); 7] = [
+const SCENES: [(&str, Scene); 8] = [
     ("exit", || {
         everything();
         // A turn in the main thread's life, before its thread-locals are gone.
@@ -78,7 +79,32 @@ const SCENES: [(&str, Scene); 7] = [
         exit::drain();
         kill();
     }),
+    ("overtaken", || {
+        // So that the directory of the journals is there.
+        _ = actions::protection();
+        IS_OVERTAKEN.store(true, Relaxed);
+        let error = TemporaryDirectory::builder().inside(here()).build().unwrap_err();
+        assert!(error.to_string().contains("not made, as the program is ending"), "{error}");
+        kill();
+    }),
 ];
+
+/// Whether the next directory is made by a thread that the end of the program has overtaken.
+static IS_OVERTAKEN: AtomicBool = AtomicBool::new(false);
+
+/// In place of the C library's, for all of this program.
+///
+/// # Safety
+///
+/// `path` is a C string.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mkdir(path: *const libc::c_char, mode: libc::mode_t) -> libc::c_int {
+    if IS_OVERTAKEN.swap(false, Relaxed) {
+        thread::spawn(exit::drain).join().expect("it ends");
+    }
+    // SAFETY: this function's contract.
+    unsafe { libc::mkdirat(libc::AT_FDCWD, path, mode) }
+}
 
 /// What the others start; by itself it does nothing.
 #[test]
@@ -226,4 +252,10 @@ fn a_forked_child_leaves_what_is_its_parents() {
 fn a_drain_by_hand_leaves_nothing_to_do() {
     let Played { left, journals, .. } = play("drained");
     assert_eq!((left.len(), journals), (0, 0), "{left:?}");
+}
+
+#[test]
+fn what_the_end_has_overtaken_goes_again() {
+    let Played { left, .. } = play("overtaken");
+    assert!(left.is_empty(), "{left:?}");
 }

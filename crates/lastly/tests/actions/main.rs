@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod ends;
+mod failures;
 mod refusals;
 mod temporary;
 mod written;
