@@ -2,29 +2,52 @@
 //!
 //! A service that was killed and started again uses the same names. What the first life declared, and
 //! the second has taken over, must not go when somebody comes round to the first.
+//!
+//! Each entry asks anew: a sweep may take long, and whoever starts meanwhile declares before it uses. What was
+//! read is kept, and read again where the file has changed: otherwise thousands of entries, beside thousands of
+//! others, would be read millions of times.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::actions::Action;
 use crate::directory::{Directory, ENDING};
 use crate::log::{self, Log};
-use crate::owner::Life;
+use crate::owner::{Life, Owner};
+use crate::record::Reading;
 
 pub(crate) struct Others<'a> {
     directory: &'a Directory,
     /// Whether a free lock is taken for proof that nobody lives who is not seen from here.
     trust_locks: bool,
+    /// What was read so far, by the names of the journals. `None`: its owner is dead for certain, and
+    /// remains so.
+    read: RefCell<HashMap<String, Option<Other>>>,
 }
 
-/// What somebody else has declared.
+/// What somebody else has declared, as it was read.
 struct Other {
-    journal: String,
-    /// `None`: something that cannot be read here.
-    action: Option<Box<dyn Action>>,
-    /// Whether that lives for certain.
-    lives: bool,
+    of: Version,
+    owner: Owner,
+    /// In this order what is in a directory comes right after it.
+    paths: BTreeSet<PathBuf>,
+}
+
+/// What of a journal has changed when it says something else: records are only added, and it is written anew in
+/// another file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    length: u64,
+    /// Seconds, and nanoseconds.
+    modified: (i64, i64),
 }
 
 /// Who else has declared what an action is about. In the order of what is to be heeded first.
@@ -40,51 +63,75 @@ pub(crate) enum Claimed {
 
 impl<'a> Others<'a> {
     pub(crate) fn new(directory: &'a Directory, trust_locks: bool) -> Self {
-        Self { directory, trust_locks }
+        Self { directory, trust_locks, read: RefCell::default() }
     }
 
     /// Who has declared what this is about, in another journal than this.
     pub(crate) fn who_declared(&self, action: &dyn Action, journal: &str) -> Claimed {
         // Of a process, its end is all that anybody can have declared.
         let Some(path) = action.path() else { return Claimed::ByNobody };
-        // Anew each time: a sweep may take long, and whoever starts meanwhile declares before it uses.
-        let others = self.read().into_iter().filter(|other| other.journal != journal);
-        others.map(|other| other.claims(path)).max().unwrap_or(Claimed::ByNobody)
+        let names = self.directory.names(ENDING).unwrap_or_default();
+        let others = names.iter().filter(|name| *name != journal);
+        others.map(|name| self.claim(name, path)).max().unwrap_or(Claimed::ByNobody)
     }
 
-    fn read(&self) -> Vec<Other> {
-        let mut actions = Vec::new();
-        for name in self.directory.names(ENDING).unwrap_or_default() {
-            let Ok(file) = Log::look_at(self.directory, &name, OFlags::RDONLY) else { continue };
-            let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
-            let Ok(Ok((reading, _))) = log::read_journal(&file) else {
-                if !is_free() {
-                    actions.push(Other { journal: name, action: None, lives: false });
-                }
-                continue;
-            };
-            let life = reading.header.owner.life();
-            if life.is_dead() || life != Life::Alive && self.trust_locks && is_free() {
-                continue;
-            }
-            let lives = life == Life::Alive;
-            actions.extend(reading.entries.into_values().map(|entry| Other {
-                journal: name.clone(),
-                action: Some(entry.action),
-                lives,
-            }));
+    /// What the journal of this name says of this.
+    fn claim(&self, name: &str, path: &Path) -> Claimed {
+        let mut read = self.read.borrow_mut();
+        if let Some(None) = read.get(name) {
+            return Claimed::ByNobody;
         }
-        actions
+        let Ok(file) = Log::look_at(self.directory, name, OFlags::RDONLY) else {
+            return Claimed::ByNobody;
+        };
+        let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+        // Before it is read: what is added meanwhile counts as a change.
+        let Ok(version) = Version::of(&file) else { return Claimed::ByNobody };
+        if read.get(name).and_then(Option::as_ref).is_none_or(|other| other.of != version) {
+            let Ok(Ok((reading, _))) = log::read_journal(&file) else {
+                return if is_free() { Claimed::ByNobody } else { Claimed::PerhapsByLiving };
+            };
+            read.insert(name.to_owned(), Other::of(reading, version));
+        }
+        let Some(Some(other)) = read.get(name) else { return Claimed::ByNobody };
+        let claimed = other.claims(path);
+        if claimed == Claimed::ByNobody {
+            return claimed;
+        }
+        match other.owner.life() {
+            life if life.is_dead() => Claimed::ByNobody,
+            Life::Alive => claimed,
+            _ if self.trust_locks && is_free() => Claimed::ByNobody,
+            _ => Claimed::PerhapsByLiving,
+        }
+    }
+}
+
+impl Version {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { inode: metadata.ino(), length: metadata.len(), modified })
     }
 }
 
 impl Other {
+    /// `None`: its owner is dead.
+    fn of(reading: Reading, version: Version) -> Option<Self> {
+        let Reading { header, entries, .. } = reading;
+        let paths = entries.values().filter_map(|it| it.action.path()).map(Path::to_owned);
+        let other = || Self { of: version, owner: header.owner.clone(), paths: paths.collect() };
+        (!header.owner.life().is_dead()).then(other)
+    }
+
+    /// What it is of that of a living one.
     fn claims(&self, path: &Path) -> Claimed {
-        let Some(action) = &self.action else { return Claimed::PerhapsByLiving };
-        match action.path() {
-            Some(its) if its == path && self.lives => Claimed::ByLiving,
-            Some(its) if its.starts_with(path) && self.lives => Claimed::InPart,
-            Some(its) if its.starts_with(path) => Claimed::PerhapsByLiving,
+        if self.paths.contains(path) {
+            return Claimed::ByLiving;
+        }
+        let after = (Bound::Excluded(path), Bound::Unbounded);
+        match self.paths.range::<Path, _>(after).next() {
+            Some(next) if next.starts_with(path) => Claimed::InPart,
             _ => Claimed::ByNobody,
         }
     }

@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::log::Log;
 use crate::others::{Claimed, Others};
 use crate::owner::Life;
-use crate::record::{Entry, Header, Reading, Record};
+use crate::record::{Entry, Reading, Record};
 
 /// So often is something tried that does not work, before it is left to somebody who looks into it.
 pub const ATTEMPTS: u32 = 10;
@@ -79,9 +79,10 @@ pub(crate) fn doubt(entry: &Entry, life: Life, performer: Performer) -> Option<&
 pub(crate) struct Replay<'a> {
     pub(crate) directory: &'a Directory,
     pub(crate) log: Log,
-    pub(crate) header: Header,
     pub(crate) entries: BTreeMap<u64, Entry>,
     pub(crate) life: Life,
+    /// Whether paths mean here what they meant to the owner.
+    pub(crate) same_view: bool,
     pub(crate) others: &'a Others<'a>,
 }
 
@@ -94,7 +95,8 @@ impl<'a> Replay<'a> {
         others: &'a Others<'a>,
     ) -> Self {
         let Reading { header, entries, .. } = reading;
-        Self { directory, log, header, entries, life, others }
+        let same_view = header.owner.sees_the_same();
+        Self { directory, log, entries, life, same_view, others }
     }
 
     /// Does what is left, what works on files before files, the newest first. `tell` hears of each.
@@ -196,7 +198,7 @@ impl<'a> Replay<'a> {
         };
         Terms {
             trash: trash(entry.trash),
-            same_view: self.header.owner.sees_the_same(),
+            same_view: self.same_view,
             begun_only: false,
             same_boot: !self.life.is_of_another_boot(),
             same_numbers: self.life != Life::OtherContainer,

@@ -9,4 +9,5 @@ mod forks;
 mod guards;
 mod journal;
 mod kills;
+mod living;
 mod planted;

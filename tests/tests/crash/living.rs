@@ -1,0 +1,115 @@
+//! What living processes have declared is theirs, whatever a dead one said of it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use crate::fixture::{Fixture, await_that, lastly};
+use crate::journal::{Action, Journal, Record};
+
+/// A fixture, and where in it are the things that are declared.
+struct Case {
+    fixture: Fixture,
+    place: PathBuf,
+}
+
+impl Case {
+    fn new(name: &str) -> Self {
+        let fixture = Fixture::new(&format!("living-{name}"));
+        let place = fixture.folder.join("place");
+        Self { fixture, place }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let path = self.place.join(name);
+        fs::File::create_new(&path).expect("room");
+        path
+    }
+
+    /// Many files, and the records that declare them.
+    fn files(&self, name: &str, count: u64) -> (Vec<PathBuf>, Vec<Record>) {
+        let files: Vec<_> = (0..count).map(|it| self.file(&format!("{name}-{it}"))).collect();
+        let records = files.iter().zip(1..).map(|(file, id)| Action::of(file).record(id)).collect();
+        (files, records)
+    }
+
+    fn sweep(&self) -> Child {
+        Command::new(lastly())
+            .arg("sweep")
+            .env("LASTLY_JOURNALS", self.fixture.journals())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was built")
+    }
+
+    /// This process has planted journals of its own: those do not go.
+    fn clear(self) {
+        fs::remove_dir_all(self.fixture.journals()).expect("ours");
+        fs::create_dir(self.fixture.journals()).expect("room");
+        self.fixture.clear();
+    }
+}
+
+/// How many bytes a process has read that has ended, and that nobody has waited for yet.
+fn bytes_read_by(ended: &Child) -> u64 {
+    let process = Pid::from_raw(ended.id().cast_signed());
+    waitid(Id::Pid(process), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("it is ours");
+    let told = fs::read_to_string(format!("/proc/{process}/io")).expect("the kernel counts");
+    let read = told.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("told");
+    read.parse().expect("a number")
+}
+
+#[test]
+fn a_sweep_of_many_reads_each_journal_a_few_times() {
+    let case = Case::new("many");
+    let (files, dead) = case.files("dead", 300);
+    let (kept, living) = case.files("living", 300);
+    let journals = [Journal::of_the_dead(dead), Journal::of(std::process::id(), living)]
+        .map(|journal| journal.plant(&case.fixture));
+    let length = |path: &PathBuf| fs::metadata(path).expect("it is there").len();
+    let length: u64 = journals.iter().map(length).sum();
+    let mut sweep = case.sweep();
+    let mut said = String::new();
+    sweep.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+    let read = bytes_read_by(&sweep);
+    assert!(sweep.wait().expect("it is ours").success(), "{said}");
+    assert!(read < 10 * length, "{read} bytes, of {length}");
+    assert!(!files.iter().any(|it| it.exists()));
+    assert!(kept.iter().all(|it| it.exists()));
+    case.clear();
+}
+
+#[test]
+fn what_is_declared_while_a_sweep_goes_on_is_its_owners() {
+    let case = Case::new("meanwhile");
+    // More than a pipe has room for, by what is said of them.
+    let (files, dead) = case.files("dead", 2_000);
+    Journal::of_the_dead(dead).plant(&case.fixture);
+    let (_, mut records) = case.files("living", 1);
+    let mut living = Journal::of(std::process::id(), records.clone());
+    let path = living.plant(&case.fixture);
+    let mut sweep = case.sweep();
+    let (oldest, newest) = (&files[0], files.last().expect("some"));
+    await_that("it has begun", || !newest.exists());
+    // It waits for somebody to listen.
+    records.push(Action::of(oldest).record(2));
+    let was = living.bytes(&path).len();
+    living.records = records;
+    append(&path, &living.bytes(&path)[was..]);
+    let mut said = String::new();
+    sweep.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert!(sweep.wait().expect("it is ours").success(), "{said}");
+    assert!(oldest.exists(), "{said}");
+    assert!(said.contains("a living process has declared the same"), "{said}");
+    assert!(!files[1..].iter().any(|it| it.exists()), "{said}");
+    case.clear();
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().append(true).open(path).expect("it is there");
+    file.write_all(bytes).expect("room");
+}
