@@ -17,11 +17,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use crate::actions::Action;
 use crate::directory::{Directory, ENDING};
 use crate::log::{self, Log};
 use crate::owner::{Life, Owner};
-use crate::record::Reading;
+use crate::record::{Entry, Reading};
 
 pub(crate) struct Others<'a> {
     directory: &'a Directory,
@@ -66,17 +65,19 @@ impl<'a> Others<'a> {
         Self { directory, trust_locks, read: RefCell::default() }
     }
 
-    /// Who has declared what this is about, in another journal than this.
-    pub(crate) fn who_declared(&self, action: &dyn Action, journal: &str) -> Claimed {
+    /// Who has declared what this entry is about, in another journal than this.
+    pub(crate) fn who_declared(&self, entry: &Entry, journal: &str) -> Claimed {
         // Of a process, its end is all that anybody can have declared.
-        let Some(path) = action.path() else { return Claimed::ByNobody };
+        if entry.action.path().is_none() {
+            return Claimed::ByNobody;
+        }
         let names = self.directory.names(ENDING).unwrap_or_default();
         let others = names.iter().filter(|name| *name != journal);
-        others.map(|name| self.claim(name, path)).max().unwrap_or(Claimed::ByNobody)
+        others.map(|name| self.claim(name, entry)).max().unwrap_or(Claimed::ByNobody)
     }
 
     /// What the journal of this name says of this.
-    fn claim(&self, name: &str, path: &Path) -> Claimed {
+    fn claim(&self, name: &str, entry: &Entry) -> Claimed {
         let mut read = self.read.borrow_mut();
         if let Some(None) = read.get(name) {
             return Claimed::ByNobody;
@@ -94,7 +95,7 @@ impl<'a> Others<'a> {
             read.insert(name.to_owned(), Other::of(reading, version));
         }
         let Some(Some(other)) = read.get(name) else { return Claimed::ByNobody };
-        let claimed = other.claims(path);
+        let claimed = other.claims(entry);
         if claimed == Claimed::ByNobody {
             return claimed;
         }
@@ -103,6 +104,19 @@ impl<'a> Others<'a> {
             Life::Alive => claimed,
             _ if self.trust_locks && is_free() => Claimed::ByNobody,
             _ => Claimed::PerhapsByLiving,
+        }
+    }
+}
+
+impl Claimed {
+    /// Why it is left alone. What may be a living one's, somebody can force; not what is.
+    pub(crate) fn doubt(self, is_forced: bool) -> Option<&'static str> {
+        match self {
+            Self::PerhapsByLiving if !is_forced => {
+                Some("somebody who may be alive elsewhere has declared it, or something in it")
+            }
+            Self::InPart => Some("something in it is a living process's"),
+            Self::ByNobody | Self::PerhapsByLiving | Self::ByLiving => None,
         }
     }
 }
@@ -125,14 +139,16 @@ impl Other {
     }
 
     /// What it is of that of a living one.
-    fn claims(&self, path: &Path) -> Claimed {
-        if self.paths.contains(path) {
-            return Claimed::ByLiving;
-        }
+    fn claims(&self, entry: &Entry) -> Claimed {
+        let Some(path) = entry.action.path() else { return Claimed::ByNobody };
         let after = (Bound::Excluded(path), Bound::Unbounded);
-        match self.paths.range::<Path, _>(after).next() {
-            Some(next) if next.starts_with(path) => Claimed::InPart,
-            _ => Claimed::ByNobody,
+        let next = self.paths.range::<Path, _>(after).next();
+        if self.paths.contains(path) {
+            Claimed::ByLiving
+        } else if next.is_some_and(|next| next.starts_with(path)) {
+            Claimed::InPart
+        } else {
+            Claimed::ByNobody
         }
     }
 }

@@ -148,19 +148,10 @@ impl<'a> Replay<'a> {
         if let Some(doubt) = doubt(entry, self.life, performer) {
             return Fate::Unsure(doubt);
         }
-        let claimed = match entry.unguessable {
-            true => Claimed::ByNobody,
-            false => self.others.who_declared(&*entry.action, self.log.name()),
-        };
-        let forced = matches!(performer, Performer::Force { .. });
-        match claimed {
-            Claimed::PerhapsByLiving if !forced => {
-                let doubt =
-                    "somebody who may be alive elsewhere has declared it, or something in it";
-                return Fate::Unsure(doubt);
-            }
-            Claimed::InPart => return Fate::Unsure("something in it is a living process's"),
-            _ => {}
+        let claimed = self.others.who_declared(entry, self.log.name());
+        let is_forced = matches!(performer, Performer::Force { .. });
+        if let Some(doubt) = claimed.doubt(is_forced) {
+            return Fate::Unsure(doubt);
         }
         self.note(&Record::Claimed(entry.id));
         entry.attempts += 1;

@@ -1,16 +1,19 @@
 //! How the actor declares: the one place that knows the library.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lastly::actions::{self, synced};
+use lastly::actions::{self, TemporaryDirectory, synced};
 use lastly::{Watched, finalize};
 
 use super::resource::{Kind, Resource};
 
 /// The finalizers of an actor, and their objects.
 #[derive(Default)]
-pub struct Door(HashMap<Resource, Box<dyn FnMut(Act)>>);
+pub struct Door {
+    held: HashMap<Resource, Box<dyn FnMut(Act)>>,
+    temporary: Vec<TemporaryDirectory>,
+}
 
 #[derive(Clone, Copy)]
 enum Act {
@@ -56,7 +59,18 @@ impl Door {
                 watched!(actions::kill_process, process.unsigned_abs())
             }
         };
-        self.0.insert(resource, held);
+        self.held.insert(resource, held);
+    }
+
+    /// A temporary directory in this one, for as long as this lives.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be made.
+    pub fn make_temporary(&mut self, above: &Path) -> PathBuf {
+        let made = TemporaryDirectory::builder().inside(above).build().expect("there is room");
+        self.temporary.push(made);
+        self.temporary.last().expect("just made").path().to_owned()
     }
 
     /// It is there by now.
@@ -80,9 +94,9 @@ impl Door {
     }
 
     fn act(&mut self, resource: Resource, act: Act) {
-        self.0.get_mut(&resource).expect("it is declared")(act);
+        self.held.get_mut(&resource).expect("it is declared")(act);
         if !matches!(act, Act::Confirm) {
-            self.0.remove(&resource);
+            self.held.remove(&resource);
         }
     }
 }

@@ -57,6 +57,9 @@ impl Puppet {
             ["keep", it] => self.door.keep(resource(it)),
             ["call", it] => self.door.call(resource(it)),
             ["drop", it] => self.door.drop(resource(it)),
+            ["temporary", above] => {
+                return Some(self.door.make_temporary(Path::new(above)).display().to_string());
+            }
             ["fork", what, it] => return Some(self.fork(what, resource(it)).to_string()),
             ["fork-raw"] => return Some(fork_raw().to_string()),
             ["exec"] => {

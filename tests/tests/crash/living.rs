@@ -109,6 +109,31 @@ fn what_is_declared_while_a_sweep_goes_on_is_its_owners() {
     case.clear();
 }
 
+/// A worker has a temporary directory in that of who has started it, and goes on without that one.
+#[test]
+fn what_is_in_a_temporary_directory_of_a_dead_one_holds_that_up() {
+    let case = Case::new("inside");
+    let mut owner = case.fixture.puppet();
+    let outer = PathBuf::from(owner.tell(&format!("temporary {}", case.place.display())));
+    let alone = PathBuf::from(owner.tell(&format!("temporary {}", case.place.display())));
+    let mut worker = case.fixture.puppet();
+    let inner = PathBuf::from(worker.tell(&format!("temporary {}", outer.display())));
+    fs::write(inner.join("file"), "the worker's").expect("room");
+    owner.kill();
+    await_that("its guard has done what it can", || case.fixture.guards().len() == 1);
+    assert!(!alone.exists(), "nobody has anything in it");
+    assert!(inner.join("file").exists());
+    let swept = case.fixture.lastly(&["sweep"]);
+    assert!(String::from_utf8_lossy(&swept.stdout).contains("something in it"), "{swept:?}");
+    assert!(inner.join("file").exists());
+    worker.kill();
+    await_that("its guard has done it", || case.fixture.guards().is_empty());
+    assert!(!inner.exists());
+    assert!(case.fixture.lastly(&["sweep"]).status.success());
+    assert!(!outer.exists());
+    case.clear();
+}
+
 fn append(path: &Path, bytes: &[u8]) {
     let mut file = fs::File::options().append(true).open(path).expect("it is there");
     file.write_all(bytes).expect("room");
