@@ -55,6 +55,8 @@ pub(crate) enum Claimed {
     ByNobody,
     /// By somebody who may live: on another machine, in another container.
     PerhapsByLiving,
+    /// It is in something that is a living one's.
+    Within,
     /// Something in it is a living one's.
     InPart,
     ByLiving,
@@ -112,9 +114,10 @@ impl Claimed {
     /// Why it is left alone. What may be a living one's, somebody can force; not what is.
     pub(crate) fn doubt(self, is_forced: bool) -> Option<&'static str> {
         match self {
-            Self::PerhapsByLiving if !is_forced => {
-                Some("somebody who may be alive elsewhere has declared it, or something in it")
-            }
+            Self::PerhapsByLiving if !is_forced => Some(
+                "somebody who may be alive elsewhere has declared it, or something in it, or what it is in",
+            ),
+            Self::Within => Some("it is in something that is a living process's"),
             Self::InPart => Some("something in it is a living process's"),
             Self::ByNobody | Self::PerhapsByLiving | Self::ByLiving => None,
         }
@@ -147,6 +150,9 @@ impl Other {
             Claimed::ByLiving
         } else if next.is_some_and(|next| next.starts_with(path)) {
             Claimed::InPart
+        // Whatever a living one does in its own, it does not come upon such a name.
+        } else if !entry.unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
+            Claimed::Within
         } else {
             Claimed::ByNobody
         }

@@ -37,6 +37,14 @@ impl Case {
         (files, records)
     }
 
+    /// By what `lastly force` knows what the only dead process has left.
+    fn only_id(&self) -> String {
+        let status = self.fixture.lastly(&["status"]);
+        let said = String::from_utf8(status.stdout).expect("text");
+        let left = said.lines().find(|line| line.contains(", dead")).expect("one is left");
+        left.split(' ').next().expect("a word").to_owned()
+    }
+
     fn sweep(&self) -> Child {
         Command::new(lastly())
             .arg("sweep")
@@ -131,6 +139,45 @@ fn what_is_in_a_temporary_directory_of_a_dead_one_holds_that_up() {
     assert!(!inner.exists());
     assert!(case.fixture.lastly(&["sweep"]).status.success());
     assert!(!outer.exists());
+    case.clear();
+}
+
+/// The worker of a service that lives is killed: what it has made in the service's does not wait for that.
+#[test]
+fn a_temporary_directory_in_what_is_a_living_ones_goes() {
+    let case = Case::new("around-temporary");
+    let mut service = case.fixture.puppet();
+    let outer = PathBuf::from(service.tell(&format!("temporary {}", case.place.display())));
+    let mut worker = case.fixture.puppet();
+    let inner = PathBuf::from(worker.tell(&format!("temporary {}", outer.display())));
+    worker.kill();
+    await_that("its guard has done it", || case.fixture.guards().len() == 1);
+    assert!(!inner.exists() && outer.exists());
+    service.kill();
+    case.fixture.await_end();
+    assert!(!outer.exists());
+    case.clear();
+}
+
+/// What the first life declared, the second uses as part of something greater.
+#[test]
+fn what_is_in_that_of_a_living_one_is_left() {
+    let case = Case::new("around");
+    let (app, data) = (case.place.join("app"), case.place.join("app/data"));
+    fs::create_dir_all(&data).expect("room");
+    Journal::of_the_dead(vec![Action::of(&data).record(1)]).plant(&case.fixture);
+    let living = Journal::of(std::process::id(), vec![Action::of(&app).record(1)]);
+    let living = living.plant(&case.fixture);
+    for verb in [&["sweep"][..], &["force", &case.only_id()]] {
+        let output = case.fixture.lastly(verb);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("in something that is a living process's"), "{output:?}");
+        assert!(data.exists(), "{output:?}");
+    }
+    // When that one is no more, nobody has anything against it.
+    fs::remove_file(living).expect("ours");
+    assert!(case.fixture.lastly(&["sweep"]).status.success());
+    assert!(!data.exists() && app.exists());
     case.clear();
 }
 
