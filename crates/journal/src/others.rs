@@ -8,7 +8,7 @@
 //! others, would be read millions of times.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
@@ -17,10 +17,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use crate::actions::About;
 use crate::directory::{Directory, ENDING};
+use crate::identity::Identity;
 use crate::log::{self, Log};
 use crate::owner::{Life, Owner};
-use crate::record::{Entry, Reading};
+use crate::record::{Entry, Header, Reading};
 
 pub(crate) struct Others<'a> {
     directory: &'a Directory,
@@ -37,6 +39,8 @@ struct Other {
     owner: Owner,
     /// In this order what is in a directory comes right after it.
     paths: BTreeSet<PathBuf>,
+    /// Device and inode of what is known. Not births: some file systems change them.
+    files: HashSet<(u64, u64)>,
 }
 
 /// What of a journal has changed when it says something else: records are only added, and it is written anew in
@@ -55,6 +59,9 @@ pub(crate) enum Claimed {
     ByNobody,
     /// By somebody who may live: on another machine, in another container.
     PerhapsByLiving,
+    /// A living one knows that file by another path: by a mount, or a hard link; or it has its number, as this one
+    /// is gone.
+    UnderAnotherPath,
     /// It is in something that is a living one's.
     Within,
     /// Something in it is a living one's.
@@ -70,7 +77,7 @@ impl<'a> Others<'a> {
     /// Who has declared what this entry is about, in another journal than this.
     pub(crate) fn who_declared(&self, entry: &Entry, journal: &str) -> Claimed {
         // Of a process, its end is all that anybody can have declared.
-        if entry.action.path().is_none() {
+        if !matches!(entry.action.about(), About::File(..)) {
             return Claimed::ByNobody;
         }
         let names = self.directory.names(ENDING).unwrap_or_default();
@@ -117,6 +124,7 @@ impl Claimed {
             Self::PerhapsByLiving if !is_forced => Some(
                 "somebody who may be alive elsewhere has declared it, or something in it, or what it is in",
             ),
+            Self::UnderAnotherPath => Some("it is a living process's, under another path"),
             Self::Within => Some("it is in something that is a living process's"),
             Self::InPart => Some("something in it is a living process's"),
             Self::ByNobody | Self::PerhapsByLiving | Self::ByLiving => None,
@@ -135,15 +143,24 @@ impl Version {
 impl Other {
     /// `None`: its owner is dead.
     fn of(reading: Reading, version: Version) -> Option<Self> {
-        let Reading { header, entries, .. } = reading;
-        let paths = entries.values().filter_map(|it| it.action.path()).map(Path::to_owned);
-        let other = || Self { of: version, owner: header.owner.clone(), paths: paths.collect() };
-        (!header.owner.life().is_dead()).then(other)
+        let Reading { header: Header { owner, .. }, entries, .. } = reading;
+        if owner.life().is_dead() {
+            return None;
+        }
+        let mut other = Self { of: version, owner, paths: BTreeSet::new(), files: HashSet::new() };
+        for entry in entries.values() {
+            if let About::File(path, identity) = entry.action.about() {
+                other.paths.insert(path.to_owned());
+                other.files.extend(identity.map(number));
+            }
+        }
+        Some(other)
     }
 
     /// What it is of that of a living one.
     fn claims(&self, entry: &Entry) -> Claimed {
-        let Some(path) = entry.action.path() else { return Claimed::ByNobody };
+        let About::File(path, identity) = entry.action.about() else { return Claimed::ByNobody };
+        let is_same = identity.is_some_and(|it| self.files.contains(&number(it)));
         let after = (Bound::Excluded(path), Bound::Unbounded);
         let next = self.paths.range::<Path, _>(after).next();
         if self.paths.contains(path) {
@@ -153,8 +170,15 @@ impl Other {
         // Whatever a living one does in its own, it does not come upon such a name.
         } else if !entry.unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
             Claimed::Within
+        } else if is_same {
+            Claimed::UnderAnotherPath
         } else {
             Claimed::ByNobody
         }
     }
+}
+
+/// What a file has in common under all its paths.
+fn number(identity: &Identity) -> (u64, u64) {
+    (identity.device, identity.inode)
 }

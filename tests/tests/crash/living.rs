@@ -181,6 +181,23 @@ fn what_is_in_that_of_a_living_one_is_left() {
     case.clear();
 }
 
+#[test]
+fn what_is_a_living_ones_under_another_path_is_left() {
+    let case = Case::new("another-path");
+    let (one, other) = (case.file("one"), case.place.join("other"));
+    fs::hard_link(&one, &other).expect("room");
+    Journal::of_the_dead(vec![Action::of(&one).record(1)]).plant(&case.fixture);
+    let living = Journal::of(std::process::id(), vec![Action::of(&other).record(1)]);
+    let living = living.plant(&case.fixture);
+    let swept = case.fixture.lastly(&["sweep"]);
+    assert!(String::from_utf8_lossy(&swept.stdout).contains("under another path"), "{swept:?}");
+    assert!(one.exists(), "{swept:?}");
+    fs::remove_file(living).expect("ours");
+    assert!(case.fixture.lastly(&["sweep"]).status.success());
+    assert!(!one.exists() && other.exists());
+    case.clear();
+}
+
 fn append(path: &Path, bytes: &[u8]) {
     let mut file = fs::File::options().append(true).open(path).expect("it is there");
     file.write_all(bytes).expect("room");
