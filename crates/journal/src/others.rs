@@ -20,7 +20,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use crate::actions::About;
 use crate::directory::{Directory, ENDING};
 use crate::identity::Identity;
-use crate::log::{self, Log};
+use crate::log;
 use crate::owner::{Life, Owner};
 use crate::record::{Entry, Header, Reading};
 
@@ -57,6 +57,8 @@ struct Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Claimed {
     ByNobody,
+    /// By a journal that cannot be read now, or not at all, and may be a living one's.
+    Unknown,
     /// By somebody who may live: on another machine, in another container.
     PerhapsByLiving,
     /// A living one knows that file by another path: by a mount, or a hard link; or it has its number, as this one
@@ -80,40 +82,43 @@ impl<'a> Others<'a> {
         if !matches!(entry.action.about(), About::File(..)) {
             return Claimed::ByNobody;
         }
-        let names = self.directory.names(ENDING).unwrap_or_default();
+        let Ok(names) = self.directory.names(ENDING) else { return Claimed::Unknown };
         let others = names.iter().filter(|name| *name != journal);
-        others.map(|name| self.claim(name, entry)).max().unwrap_or(Claimed::ByNobody)
+        let claims = others.map(|name| match self.claim(name, entry) {
+            Ok(claimed) => claimed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Claimed::ByNobody,
+            Err(_) => Claimed::Unknown,
+        });
+        claims.max().unwrap_or(Claimed::ByNobody)
     }
 
-    /// What the journal of this name says of this.
-    fn claim(&self, name: &str, entry: &Entry) -> Claimed {
+    /// What the journal of this name says of this. That only holds something up: so it need not be trusted.
+    fn claim(&self, name: &str, entry: &Entry) -> io::Result<Claimed> {
         let mut read = self.read.borrow_mut();
         if let Some(None) = read.get(name) {
-            return Claimed::ByNobody;
+            return Ok(Claimed::ByNobody);
         }
-        let Ok(file) = Log::look_at(self.directory, name, OFlags::RDONLY) else {
-            return Claimed::ByNobody;
-        };
+        let file = self.directory.open_file(name, OFlags::RDONLY)?;
         let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
         // Before it is read: what is added meanwhile counts as a change.
-        let Ok(version) = Version::of(&file) else { return Claimed::ByNobody };
+        let version = Version::of(&file)?;
         if read.get(name).and_then(Option::as_ref).is_none_or(|other| other.of != version) {
-            let Ok(Ok((reading, _))) = log::read_journal(&file) else {
-                return if is_free() { Claimed::ByNobody } else { Claimed::PerhapsByLiving };
+            let Ok(reading) = log::read_journal(&file) else {
+                return Ok(if is_free() { Claimed::ByNobody } else { Claimed::Unknown });
             };
-            read.insert(name.to_owned(), Other::of(reading, version));
+            read.insert(name.to_owned(), Other::of(reading?.0, version));
         }
-        let Some(Some(other)) = read.get(name) else { return Claimed::ByNobody };
+        let Some(Some(other)) = read.get(name) else { return Ok(Claimed::ByNobody) };
         let claimed = other.claims(entry);
         if claimed == Claimed::ByNobody {
-            return claimed;
+            return Ok(claimed);
         }
-        match other.owner.life() {
+        Ok(match other.owner.life() {
             life if life.is_dead() => Claimed::ByNobody,
             Life::Alive => claimed,
             _ if self.trust_locks && is_free() => Claimed::ByNobody,
             _ => Claimed::PerhapsByLiving,
-        }
+        })
     }
 }
 
@@ -121,13 +126,16 @@ impl Claimed {
     /// Why it is left alone. What may be a living one's, somebody can force; not what is.
     pub(crate) fn doubt(self, is_forced: bool) -> Option<&'static str> {
         match self {
+            Self::Unknown if !is_forced => {
+                Some("it cannot be told whether a living process has declared it")
+            }
             Self::PerhapsByLiving if !is_forced => Some(
                 "somebody who may be alive elsewhere has declared it, or something in it, or what it is in",
             ),
             Self::UnderAnotherPath => Some("it is a living process's, under another path"),
             Self::Within => Some("it is in something that is a living process's"),
             Self::InPart => Some("something in it is a living process's"),
-            Self::ByNobody | Self::PerhapsByLiving | Self::ByLiving => None,
+            Self::ByNobody | Self::Unknown | Self::PerhapsByLiving | Self::ByLiving => None,
         }
     }
 }

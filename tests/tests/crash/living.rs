@@ -1,7 +1,8 @@
 //! What living processes have declared is theirs, whatever a dead one said of it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -196,6 +197,39 @@ fn what_is_a_living_ones_under_another_path_is_left() {
     assert!(case.fixture.lastly(&["sweep"]).status.success());
     assert!(!one.exists() && other.exists());
     case.clear();
+}
+
+/// Whatever somebody has done with the journal of a living process: what it declared is its own.
+#[test]
+fn a_living_ones_journal_that_is_not_in_order_is_heeded() {
+    let taken_over = "a living process has declared the same";
+    let unknown = "cannot be told";
+    type Change = fn(&Path, &Path);
+    let changes: [(&str, Change, &str); 3] = [
+        ("linked", |journal, other| fs::hard_link(journal, other).expect("room"), taken_over),
+        ("open", |journal, _| chmod(journal, 0o644), taken_over),
+        ("moved", |journal, other| move_away(journal, other), unknown),
+    ];
+    for (name, change, expected) in changes {
+        let case = Case::new(name);
+        let file = case.file("file");
+        Journal::of_the_dead(vec![Action::of(&file).record(1)]).plant(&case.fixture);
+        let living = Journal::of(std::process::id(), vec![Action::of(&file).record(1)]);
+        change(&living.plant(&case.fixture), &case.place.join("journal"));
+        let swept = case.fixture.lastly(&["sweep"]);
+        assert!(String::from_utf8_lossy(&swept.stdout).contains(expected), "{name}: {swept:?}");
+        assert!(file.exists(), "{name}: {swept:?}");
+        case.clear();
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
+}
+
+/// To another place, with a link in its own.
+fn move_away(path: &Path, to: &Path) {
+    fs::rename(path, to).and_then(|()| symlink(to, path)).expect("room");
 }
 
 fn append(path: &Path, bytes: &[u8]) {
