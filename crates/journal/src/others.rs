@@ -41,6 +41,8 @@ struct Other {
     paths: BTreeSet<PathBuf>,
     /// Device and inode of what is known. Not births: some file systems change them.
     files: HashSet<(u64, u64)>,
+    /// Number and start.
+    processes: HashSet<(i32, u64)>,
 }
 
 /// What of a journal has changed when it says something else: records are only added, and it is written anew in
@@ -78,10 +80,6 @@ impl<'a> Others<'a> {
 
     /// Who has declared what this entry is about, in another journal than this.
     pub(crate) fn who_declared(&self, entry: &Entry, journal: &str) -> Claimed {
-        // Of a process, its end is all that anybody can have declared.
-        if !matches!(entry.action.about(), About::File(..)) {
-            return Claimed::ByNobody;
-        }
         let Ok(names) = self.directory.names(ENDING) else { return Claimed::Unknown };
         let others = names.iter().filter(|name| *name != journal);
         let claims = others.map(|name| match self.claim(name, entry) {
@@ -116,6 +114,8 @@ impl<'a> Others<'a> {
         Ok(match other.owner.life() {
             life if life.is_dead() => Claimed::ByNobody,
             Life::Alive => claimed,
+            // The numbers of processes mean something else there.
+            _ if matches!(entry.action.about(), About::Process(..)) => Claimed::ByNobody,
             _ if self.trust_locks && is_free() => Claimed::ByNobody,
             _ => Claimed::PerhapsByLiving,
         })
@@ -155,11 +155,18 @@ impl Other {
         if owner.life().is_dead() {
             return None;
         }
-        let mut other = Self { of: version, owner, paths: BTreeSet::new(), files: HashSet::new() };
+        let (paths, files, processes) = Default::default();
+        let mut other = Self { of: version, owner, paths, files, processes };
         for entry in entries.values() {
-            if let About::File(path, identity) = entry.action.about() {
-                other.paths.insert(path.to_owned());
-                other.files.extend(identity.map(number));
+            match entry.action.about() {
+                About::File(path, identity) => {
+                    other.paths.insert(path.to_owned());
+                    other.files.extend(identity.map(number));
+                }
+                About::Process(pid, started) => {
+                    other.processes.insert((pid, started));
+                }
+                About::Nothing => {}
             }
         }
         Some(other)
@@ -167,8 +174,16 @@ impl Other {
 
     /// What it is of that of a living one.
     fn claims(&self, entry: &Entry) -> Claimed {
-        let About::File(path, identity) = entry.action.about() else { return Claimed::ByNobody };
-        let is_same = identity.is_some_and(|it| self.files.contains(&number(it)));
+        match entry.action.about() {
+            About::File(path, identity) => self.claims_file(path, identity, entry.unguessable),
+            About::Process(pid, started) if self.processes.contains(&(pid, started)) => {
+                Claimed::ByLiving
+            }
+            About::Process(..) | About::Nothing => Claimed::ByNobody,
+        }
+    }
+
+    fn claims_file(&self, path: &Path, identity: Option<&Identity>, unguessable: bool) -> Claimed {
         let after = (Bound::Excluded(path), Bound::Unbounded);
         let next = self.paths.range::<Path, _>(after).next();
         if self.paths.contains(path) {
@@ -176,9 +191,9 @@ impl Other {
         } else if next.is_some_and(|next| next.starts_with(path)) {
             Claimed::InPart
         // Whatever a living one does in its own, it does not come upon such a name.
-        } else if !entry.unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
+        } else if !unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
             Claimed::Within
-        } else if is_same {
+        } else if identity.is_some_and(|it| self.files.contains(&number(it))) {
             Claimed::UnderAnotherPath
         } else {
             Claimed::ByNobody

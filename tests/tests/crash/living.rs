@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -10,7 +11,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use crate::fixture::{Fixture, await_that, lastly};
-use crate::journal::{Action, Journal, Record};
+use crate::journal::{Action, Journal, Record, killed};
 
 /// A fixture, and where in it are the things that are declared.
 struct Case {
@@ -196,6 +197,27 @@ fn what_is_a_living_ones_under_another_path_is_left() {
     fs::remove_file(living).expect("ours");
     assert!(case.fixture.lastly(&["sweep"]).status.success());
     assert!(!one.exists() && other.exists());
+    case.clear();
+}
+
+/// The second life has found the worker of the first, and goes on with it.
+#[test]
+fn the_process_that_a_living_one_has_declared_too_is_left() {
+    let case = Case::new("process");
+    let mut worker = Command::new("sleep").arg("60").spawn().expect("it is there");
+    let started = Journal::of(worker.id(), vec![]).started;
+    let declared = vec![killed(worker.id(), started)];
+    Journal::of_the_dead(declared.clone()).plant(&case.fixture);
+    let living = Journal::of(std::process::id(), declared.clone()).plant(&case.fixture);
+    let swept = case.fixture.lastly(&["sweep"]);
+    let said = String::from_utf8_lossy(&swept.stdout);
+    assert!(said.contains("a living process has declared the same"), "{swept:?}");
+    assert!(worker.try_wait().expect("it is ours").is_none(), "{swept:?}");
+    // The same, with nobody else: so that the test can fail.
+    fs::remove_file(living).expect("ours");
+    Journal::of_the_dead(declared).plant(&case.fixture);
+    case.fixture.lastly(&["sweep"]);
+    assert_eq!(worker.wait().expect("it is ours").signal(), Some(9));
     case.clear();
 }
 

@@ -106,7 +106,7 @@ impl Action for KillProcess {
     }
 
     fn about(&self) -> About<'_> {
-        About::Process
+        About::Process(self.pid, self.started)
     }
 
     fn is_known(&self) -> bool {
@@ -120,6 +120,10 @@ impl Action for KillProcess {
     fn perform(&self, terms: &Terms) -> Result<Performed, Failure> {
         if !terms.same_boot {
             return Ok(Performed::Missing);
+        }
+        if terms.begun_only {
+            // Nobody begins to kill.
+            return Ok(Performed::Replaced);
         }
         if !terms.same_numbers {
             let reason = "its number means something else here: it was in another container";

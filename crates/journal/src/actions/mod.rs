@@ -42,8 +42,8 @@ pub(crate) const KINDS: [&Kind; 4] =
 pub enum About<'a> {
     /// What is under this path; and which file that is, if it was there when it was declared.
     File(&'a Path, Option<&'a Identity>),
-    /// A process, of which its end is all that can be declared.
-    Process,
+    /// The process of this number that started at this moment.
+    Process(i32, u64),
     /// Nothing that is done by anybody else.
     Nothing,
 }
