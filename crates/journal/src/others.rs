@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::actions::About;
+use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING};
 use crate::identity::Identity;
 use crate::log;
@@ -96,8 +97,8 @@ impl<'a> Others<'a> {
         if let Some(None) = read.get(name) {
             return Ok(Claimed::ByNobody);
         }
-        let file = self.directory.open_file(name, OFlags::RDONLY)?;
-        let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+        let file = Descriptor::open_private(|| self.directory.open_file(name, OFlags::RDONLY))?;
+        let is_free = || flock(&*file, FlockOperation::NonBlockingLockShared).is_ok();
         // Before it is read: what is added meanwhile counts as a change.
         let version = Version::of(&file)?;
         if read.get(name).and_then(Option::as_ref).is_none_or(|other| other.of != version) {

@@ -51,12 +51,21 @@ impl Fixture {
 
     /// With this guard.
     pub(crate) fn puppet_with(&self, guard: &str) -> Puppet {
+        self.puppet_that("0", guard)
+    }
+
+    /// One that sweeps, as it has no guard that could.
+    pub(crate) fn puppet_that_sweeps(&self) -> Puppet {
+        self.puppet_that("", "0")
+    }
+
+    fn puppet_that(&self, sweeps: &str, guard: &str) -> Puppet {
         let mut child = Command::new(env!("CARGO_BIN_EXE_crash"))
             .arg("puppet")
             .arg(&self.folder)
             .env("LASTLY_JOURNALS", self.journals())
             .env("LASTLY_GUARD", guard)
-            .env("LASTLY_SWEEP", "0")
+            .env("LASTLY_SWEEP", sweeps)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::fixture::{Fixture, await_that, lastly};
+use crate::fixture::{Fixture, await_that, is_alive, kill_one, lastly};
 use crate::journal::{Action, Journal, Record, killed};
 
 /// A fixture, and where in it are the things that are declared.
@@ -243,6 +243,52 @@ fn a_living_ones_journal_that_is_not_in_order_is_heeded() {
         assert!(file.exists(), "{name}: {swept:?}");
         case.clear();
     }
+}
+
+/// A program without a guard sweeps itself, and is killed at it. The worker that it has forked meanwhile lives on.
+#[test]
+fn a_child_that_is_forked_while_its_parent_sweeps_holds_no_sweep_up() {
+    let mut has_met = false;
+    for _ in 0..20 {
+        let case = Case::new("forked");
+        let (files, dead) = case.files("dead", 2_000);
+        Journal::of_the_dead(dead).plant(&case.fixture);
+        let mut owner = case.fixture.puppet_that_sweeps();
+        let newest = files.last().expect("some").display();
+        let child = owner.tell(&format!("sweep-and-fork {newest}")).parse().expect("a number");
+        owner.kill();
+        has_met = files[0].exists();
+        let swept = case.fixture.lastly(&["sweep"]);
+        assert!(is_alive(child));
+        let said = String::from_utf8_lossy(&swept.stdout);
+        assert!(swept.status.success() && said.ends_with(" done, 0 left, 0 failed.\n"), "{said}");
+        assert!(!files[0].exists(), "{said}");
+        kill_one(child);
+        case.clear();
+        if has_met {
+            break;
+        }
+    }
+    assert!(has_met, "it was never killed in the middle");
+}
+
+#[test]
+fn who_sweeps_beside_another_hears_of_that_and_what_is_left() {
+    let case = Case::new("beside");
+    let (files, dead) = case.files("dead", 2_000);
+    Journal::of_the_dead(dead).plant(&case.fixture);
+    let mut first = case.sweep();
+    await_that("it has begun", || !files.last().expect("some").exists());
+    // It waits for somebody to listen.
+    let second = case.fixture.lastly(&["sweep"]);
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+    let said = String::from_utf8_lossy(&second.stdout);
+    assert!(said.starts_with("Another sweep is going on: nothing was done here"), "{said}");
+    assert!(files[0].exists(), "{said}");
+    first.stdout.take().expect("piped").read_to_string(&mut String::new()).expect("text");
+    assert!(first.wait().expect("it is ours").success());
+    assert!(!files[0].exists());
+    case.clear();
 }
 
 fn chmod(path: &Path, mode: u32) {
