@@ -2,11 +2,12 @@
 //!
 //! The lock of [`own`](crate::own) is held across the fork, so that its copy in the child is whole. The
 //! child then closes its copies of the descriptors: the journal's lock is one with its parent's, and would
-//! keep the guard waiting as long as the child lives.
+//! keep the guard waiting as long as the child lives. So would those of a sweep that another thread is at.
 
 use std::io;
 use std::mem;
 
+use crate::descriptor;
 use crate::own;
 
 /// Has all forks go by these rules. What forks past the C library, does not; see `own`.
@@ -18,13 +19,17 @@ pub(crate) fn install() -> io::Result<()> {
 
 extern "C" fn before() {
     mem::forget(own::lock());
+    descriptor::before_fork();
 }
 
 extern "C" fn in_parent() {
+    descriptor::after_fork();
     own::unlock();
 }
 
 extern "C" fn in_child() {
+    descriptor::close_private();
+    descriptor::after_fork();
     own::forget_parent();
     own::unlock();
 }

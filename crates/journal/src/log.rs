@@ -123,21 +123,21 @@ impl Log {
 
     /// Opens and locks a journal that belongs to a dead process. `wait`: until nobody else has it.
     pub(crate) fn open(directory: &Directory, name: &str, wait: bool) -> Result<Self, Closed> {
-        let file = Self::look_at(directory, name, OFlags::RDWR | OFlags::APPEND)?;
+        let flags = OFlags::RDWR | OFlags::APPEND;
+        let file = Descriptor::open_private(|| Self::look_at(directory, name, flags))?;
         let lock = if wait {
             FlockOperation::LockExclusive
         } else {
             FlockOperation::NonBlockingLockExclusive
         };
         loop {
-            match flock(&file, lock) {
+            match flock(&*file, lock) {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => return Err(Closed::Locked),
                 Err(error) => return Err(error.into()),
             }
         }
-        let file = Descriptor::new(file)?;
         // It may have been removed, or written anew, before it was locked.
         let there = Self::look_at(directory, name, OFlags::RDONLY)?;
         if !Descriptor::new(there)?.is_same(&file) {

@@ -2,37 +2,73 @@
 //!
 //! A service that was killed and started again uses the same names. What the first life declared, and
 //! the second has taken over, must not go when somebody comes round to the first.
+//!
+//! Each entry asks anew: a sweep may take long, and whoever starts meanwhile declares before it uses. What was
+//! read is kept, and read again where the file has changed: otherwise thousands of entries, beside thousands of
+//! others, would be read millions of times.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use crate::actions::Action;
+use crate::actions::About;
+use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING};
-use crate::log::{self, Log};
-use crate::owner::Life;
+use crate::identity::Identity;
+use crate::log;
+use crate::owner::{Life, Owner};
+use crate::record::{Entry, Header, Reading};
 
 pub(crate) struct Others<'a> {
     directory: &'a Directory,
     /// Whether a free lock is taken for proof that nobody lives who is not seen from here.
     trust_locks: bool,
+    /// What was read so far, by the names of the journals. `None`: its owner is dead for certain, and
+    /// remains so.
+    read: RefCell<HashMap<String, Option<Other>>>,
 }
 
-/// What somebody else has declared.
+/// What somebody else has declared, as it was read.
 struct Other {
-    journal: String,
-    /// `None`: something that cannot be read here.
-    action: Option<Box<dyn Action>>,
-    /// Whether that lives for certain.
-    lives: bool,
+    of: Version,
+    owner: Owner,
+    /// In this order what is in a directory comes right after it.
+    paths: BTreeSet<PathBuf>,
+    /// Device and inode of what is known. Not births: some file systems change them.
+    files: HashSet<(u64, u64)>,
+    /// Number and start.
+    processes: HashSet<(i32, u64)>,
+}
+
+/// What of a journal has changed when it says something else: records are only added, and it is written anew in
+/// another file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    length: u64,
+    /// Seconds, and nanoseconds.
+    modified: (i64, i64),
 }
 
 /// Who else has declared what an action is about. In the order of what is to be heeded first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Claimed {
     ByNobody,
+    /// By a journal that cannot be read now, or not at all, and may be a living one's.
+    Unknown,
     /// By somebody who may live: on another machine, in another container.
     PerhapsByLiving,
+    /// A living one knows that file by another path: by a mount, or a hard link; or it has its number, as this one
+    /// is gone.
+    UnderAnotherPath,
+    /// It is in something that is a living one's.
+    Within,
     /// Something in it is a living one's.
     InPart,
     ByLiving,
@@ -40,52 +76,133 @@ pub(crate) enum Claimed {
 
 impl<'a> Others<'a> {
     pub(crate) fn new(directory: &'a Directory, trust_locks: bool) -> Self {
-        Self { directory, trust_locks }
+        Self { directory, trust_locks, read: RefCell::default() }
     }
 
-    /// Who has declared what this is about, in another journal than this.
-    pub(crate) fn who_declared(&self, action: &dyn Action, journal: &str) -> Claimed {
-        // Of a process, its end is all that anybody can have declared.
-        let Some(path) = action.path() else { return Claimed::ByNobody };
-        // Anew each time: a sweep may take long, and whoever starts meanwhile declares before it uses.
-        let others = self.read().into_iter().filter(|other| other.journal != journal);
-        others.map(|other| other.claims(path)).max().unwrap_or(Claimed::ByNobody)
+    /// Who has declared what this entry is about, in another journal than this.
+    pub(crate) fn who_declared(&self, entry: &Entry, journal: &str) -> Claimed {
+        let Ok(names) = self.directory.names(ENDING) else { return Claimed::Unknown };
+        let others = names.iter().filter(|name| *name != journal);
+        let claims = others.map(|name| match self.claim(name, entry) {
+            Ok(claimed) => claimed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Claimed::ByNobody,
+            Err(_) => Claimed::Unknown,
+        });
+        claims.max().unwrap_or(Claimed::ByNobody)
     }
 
-    fn read(&self) -> Vec<Other> {
-        let mut actions = Vec::new();
-        for name in self.directory.names(ENDING).unwrap_or_default() {
-            let Ok(file) = Log::look_at(self.directory, &name, OFlags::RDONLY) else { continue };
-            let is_free = || flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
-            let Ok(Ok((reading, _))) = log::read_journal(&file) else {
-                if !is_free() {
-                    actions.push(Other { journal: name, action: None, lives: false });
-                }
-                continue;
-            };
-            let life = reading.header.owner.life();
-            if life.is_dead() || life != Life::Alive && self.trust_locks && is_free() {
-                continue;
-            }
-            let lives = life == Life::Alive;
-            actions.extend(reading.entries.into_values().map(|entry| Other {
-                journal: name.clone(),
-                action: Some(entry.action),
-                lives,
-            }));
+    /// What the journal of this name says of this. That only holds something up: so it need not be trusted.
+    fn claim(&self, name: &str, entry: &Entry) -> io::Result<Claimed> {
+        let mut read = self.read.borrow_mut();
+        if let Some(None) = read.get(name) {
+            return Ok(Claimed::ByNobody);
         }
-        actions
+        let file = Descriptor::open_private(|| self.directory.open_file(name, OFlags::RDONLY))?;
+        let is_free = || flock(&*file, FlockOperation::NonBlockingLockShared).is_ok();
+        // Before it is read: what is added meanwhile counts as a change.
+        let version = Version::of(&file)?;
+        if read.get(name).and_then(Option::as_ref).is_none_or(|other| other.of != version) {
+            let Ok(reading) = log::read_journal(&file) else {
+                return Ok(if is_free() { Claimed::ByNobody } else { Claimed::Unknown });
+            };
+            read.insert(name.to_owned(), Other::of(reading?.0, version));
+        }
+        let Some(Some(other)) = read.get(name) else { return Ok(Claimed::ByNobody) };
+        let claimed = other.claims(entry);
+        if claimed == Claimed::ByNobody {
+            return Ok(claimed);
+        }
+        Ok(match other.owner.life() {
+            life if life.is_dead() => Claimed::ByNobody,
+            Life::Alive => claimed,
+            // The numbers of processes mean something else there.
+            _ if matches!(entry.action.about(), About::Process(..)) => Claimed::ByNobody,
+            _ if self.trust_locks && is_free() => Claimed::ByNobody,
+            _ => Claimed::PerhapsByLiving,
+        })
+    }
+}
+
+impl Claimed {
+    /// Why it is left alone. What may be a living one's, somebody can force; not what is.
+    pub(crate) fn doubt(self, is_forced: bool) -> Option<&'static str> {
+        match self {
+            Self::Unknown if !is_forced => {
+                Some("it cannot be told whether a living process has declared it")
+            }
+            Self::PerhapsByLiving if !is_forced => Some(
+                "somebody who may be alive elsewhere has declared it, or something in it, or what it is in",
+            ),
+            Self::UnderAnotherPath => Some("it is a living process's, under another path"),
+            Self::Within => Some("it is in something that is a living process's"),
+            Self::InPart => Some("something in it is a living process's"),
+            Self::ByNobody | Self::Unknown | Self::PerhapsByLiving | Self::ByLiving => None,
+        }
+    }
+}
+
+impl Version {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { inode: metadata.ino(), length: metadata.len(), modified })
     }
 }
 
 impl Other {
-    fn claims(&self, path: &Path) -> Claimed {
-        let Some(action) = &self.action else { return Claimed::PerhapsByLiving };
-        match action.path() {
-            Some(its) if its == path && self.lives => Claimed::ByLiving,
-            Some(its) if its.starts_with(path) && self.lives => Claimed::InPart,
-            Some(its) if its.starts_with(path) => Claimed::PerhapsByLiving,
-            _ => Claimed::ByNobody,
+    /// `None`: its owner is dead.
+    fn of(reading: Reading, version: Version) -> Option<Self> {
+        let Reading { header: Header { owner, .. }, entries, .. } = reading;
+        if owner.life().is_dead() {
+            return None;
+        }
+        let (paths, files, processes) = Default::default();
+        let mut other = Self { of: version, owner, paths, files, processes };
+        for entry in entries.values() {
+            match entry.action.about() {
+                About::File(path, identity) => {
+                    other.paths.insert(path.to_owned());
+                    other.files.extend(identity.map(number));
+                }
+                About::Process(pid, started) => {
+                    other.processes.insert((pid, started));
+                }
+                About::Nothing => {}
+            }
+        }
+        Some(other)
+    }
+
+    /// What it is of that of a living one.
+    fn claims(&self, entry: &Entry) -> Claimed {
+        match entry.action.about() {
+            About::File(path, identity) => self.claims_file(path, identity, entry.unguessable),
+            About::Process(pid, started) if self.processes.contains(&(pid, started)) => {
+                Claimed::ByLiving
+            }
+            About::Process(..) | About::Nothing => Claimed::ByNobody,
         }
     }
+
+    fn claims_file(&self, path: &Path, identity: Option<&Identity>, unguessable: bool) -> Claimed {
+        let after = (Bound::Excluded(path), Bound::Unbounded);
+        let next = self.paths.range::<Path, _>(after).next();
+        if self.paths.contains(path) {
+            Claimed::ByLiving
+        } else if next.is_some_and(|next| next.starts_with(path)) {
+            Claimed::InPart
+        // Whatever a living one does in its own, it does not come upon such a name.
+        } else if !unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
+            Claimed::Within
+        } else if identity.is_some_and(|it| self.files.contains(&number(it))) {
+            Claimed::UnderAnotherPath
+        } else {
+            Claimed::ByNobody
+        }
+    }
+}
+
+/// What a file has in common under all its paths.
+fn number(identity: &Identity) -> (u64, u64) {
+    (identity.device, identity.inode)
 }

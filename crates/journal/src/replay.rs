@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::log::Log;
 use crate::others::{Claimed, Others};
 use crate::owner::Life;
-use crate::record::{Entry, Header, Reading, Record};
+use crate::record::{Entry, Reading, Record};
 
 /// So often is something tried that does not work, before it is left to somebody who looks into it.
 pub const ATTEMPTS: u32 = 10;
@@ -79,9 +79,10 @@ pub(crate) fn doubt(entry: &Entry, life: Life, performer: Performer) -> Option<&
 pub(crate) struct Replay<'a> {
     pub(crate) directory: &'a Directory,
     pub(crate) log: Log,
-    pub(crate) header: Header,
     pub(crate) entries: BTreeMap<u64, Entry>,
     pub(crate) life: Life,
+    /// Whether paths mean here what they meant to the owner.
+    pub(crate) same_view: bool,
     pub(crate) others: &'a Others<'a>,
 }
 
@@ -94,7 +95,8 @@ impl<'a> Replay<'a> {
         others: &'a Others<'a>,
     ) -> Self {
         let Reading { header, entries, .. } = reading;
-        Self { directory, log, header, entries, life, others }
+        let same_view = header.owner.sees_the_same();
+        Self { directory, log, entries, life, same_view, others }
     }
 
     /// Does what is left, what works on files before files, the newest first. `tell` hears of each.
@@ -146,23 +148,14 @@ impl<'a> Replay<'a> {
         if let Some(doubt) = doubt(entry, self.life, performer) {
             return Fate::Unsure(doubt);
         }
-        let claimed = match entry.unguessable {
-            true => Claimed::ByNobody,
-            false => self.others.who_declared(&*entry.action, self.log.name()),
-        };
-        let forced = matches!(performer, Performer::Force { .. });
-        match claimed {
-            Claimed::PerhapsByLiving if !forced => {
-                let doubt =
-                    "somebody who may be alive elsewhere has declared it, or something in it";
-                return Fate::Unsure(doubt);
-            }
-            Claimed::InPart => return Fate::Unsure("something in it is a living process's"),
-            _ => {}
+        let claimed = self.others.who_declared(entry, self.log.name());
+        let is_forced = matches!(performer, Performer::Force { .. });
+        if let Some(doubt) = claimed.doubt(is_forced) {
+            return Fate::Unsure(doubt);
         }
         let mut terms = self.terms(entry, performer);
         // That is no attempt: however often, where it is seen it is to be done.
-        if !forced && !entry.action.is_in_view(&terms) {
+        if !is_forced && !entry.action.is_in_view(&terms) {
             return Fate::Unsure(NOT_IN_VIEW);
         }
         self.note(&Record::Claimed(entry.id));
@@ -204,7 +197,7 @@ impl<'a> Replay<'a> {
         };
         Terms {
             trash: trash(entry.trash),
-            same_view: self.header.owner.sees_the_same(),
+            same_view: self.same_view,
             // A journal alone is not believed that.
             was_ours: entry.unguessable,
             begun_only: false,

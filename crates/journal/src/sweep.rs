@@ -9,6 +9,7 @@ use rustix::fs::{
     unlinkat,
 };
 
+use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
 use crate::log::{self, Closed, Log};
 use crate::others::Others;
@@ -161,8 +162,8 @@ pub fn sweep(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<bool> {
-    let lock = directory.open_file(".", OFlags::DIRECTORY)?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    let lock = Descriptor::open_private(|| directory.open_file(".", OFlags::DIRECTORY))?;
+    if flock(&*lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(false);
     }
     // If the disk is full, the next one comes sooner.
@@ -244,9 +245,10 @@ fn remove_unfinished(directory: &Directory) -> io::Result<()> {
 }
 
 fn remove_if_abandoned(directory: &Directory, name: &str) -> io::Result<()> {
-    let Ok(file) = directory.open_file(name, OFlags::RDONLY) else { return Ok(()) };
+    let opened = Descriptor::open_private(|| directory.open_file(name, OFlags::RDONLY));
+    let Ok(file) = opened else { return Ok(()) };
     let age = SystemTime::now().duration_since(file.metadata()?.modified()?);
-    let is_locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_err();
+    let is_locked = flock(&*file, FlockOperation::NonBlockingLockExclusive).is_err();
     if is_locked || age.is_ok_and(|age| age < BEING_MADE) {
         return Ok(());
     }

@@ -1,16 +1,19 @@
 //! How the actor declares: the one place that knows the library.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lastly::actions::{self, Protection, synced};
+use lastly::actions::{self, Protection, TemporaryDirectory, synced};
 use lastly::{Watched, finalize};
 
 use super::resource::{Kind, Resource};
 
 /// The finalizers of an actor, and their objects.
 #[derive(Default)]
-pub struct Door(HashMap<Resource, Held>);
+pub struct Door {
+    held: HashMap<Resource, Held>,
+    temporary: Vec<TemporaryDirectory>,
+}
 
 /// What is done with a finalizer, and how that went.
 type Held = Box<dyn FnMut(Act) -> String>;
@@ -70,7 +73,18 @@ impl Door {
                 watched!(actions::kill_process, process.unsigned_abs())
             }
         };
-        self.0.insert(resource, held);
+        self.held.insert(resource, held);
+    }
+
+    /// A temporary directory in this one, for as long as this lives.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be made.
+    pub fn make_temporary(&mut self, above: &Path) -> PathBuf {
+        let made = TemporaryDirectory::builder().inside(above).build().expect("there is room");
+        self.temporary.push(made);
+        self.temporary.last().expect("just made").path().to_owned()
     }
 
     /// It is there by now. [`DONE`], or why that is not known.
@@ -94,9 +108,9 @@ impl Door {
     }
 
     fn act(&mut self, resource: Resource, act: Act) -> String {
-        let said = self.0.get_mut(&resource).expect("it is declared")(act);
+        let said = self.held.get_mut(&resource).expect("it is declared")(act);
         if !matches!(act, Act::Confirm) {
-            self.0.remove(&resource);
+            self.held.remove(&resource);
         }
         said
     }

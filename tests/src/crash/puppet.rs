@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -59,7 +60,11 @@ impl Puppet {
             ["keep", it] => self.door.keep(resource(it)),
             ["call", it] => self.door.call(resource(it)),
             ["drop", it] => self.door.drop(resource(it)),
+            ["temporary", above] => {
+                return Some(self.door.make_temporary(Path::new(above)).display().to_string());
+            }
             ["fork", what, it] => return Some(self.fork(what, resource(it)).to_string()),
+            ["sweep-and-fork", first] => return Some(self.sweep_and_fork(Path::new(first))),
             ["fork-raw"] => return Some(fork_raw().to_string()),
             ["exec"] => {
                 let mut command = Command::new("/proc/self/exe");
@@ -100,10 +105,28 @@ impl Puppet {
             // It says so when it has declared.
             let own = self.folder.join("own");
             while !own.exists() {
-                std::thread::yield_now();
+                thread::yield_now();
             }
         }
         child.as_raw()
+    }
+
+    /// Declares something on another thread, which so begins to sweep; and forks when this is gone.
+    fn sweep_and_fork(&mut self, first: &Path) -> String {
+        let folder = self.folder.clone();
+        let resource = Resource { number: 0, kind: Kind::Tree };
+        thread::spawn(move || {
+            let mut door = Door::default();
+            door.declare(resource, &folder, None, false);
+            // Until this is killed.
+            loop {
+                thread::park();
+            }
+        });
+        while first.exists() {
+            thread::yield_now();
+        }
+        self.fork("live", resource).to_string()
     }
 
     fn be_a_child(&mut self, what: &str, resource: Resource) -> ! {

@@ -1,5 +1,7 @@
 //! `lastly sweep`: doing what dead programs left.
 
+use std::io;
+
 use lastly_journal::sweep::{Event, Found, Journal, Options, look, sweep};
 use lastly_journal::{Directory, Failure, Fate, Life};
 
@@ -31,11 +33,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let mut tally = Tally::default();
     let options = Options { unsynced, trust_locks };
     if !sweep(&directory, options, &mut |event| tally.hear(&event))? {
-        println!("Another sweep is going on.");
-        return Ok(true);
+        return Ok(is_nothing_left(&directory, arguments)?);
     }
     println!("{} done, {} left, {} failed.", tally.done, tally.left, tally.failed);
     Ok(tally.failed == 0)
+}
+
+/// Where another sweep is going on: what that may not come to, as it hangs, is not done.
+fn is_nothing_left(directory: &Directory, arguments: &Arguments) -> io::Result<bool> {
+    let found = look(directory)?;
+    let journals = found.iter().filter_map(|it| it.state.as_ref().ok());
+    let is_due =
+        |it: &&Journal| it.life.is_dead() || it.life.is_dead_if_unlocked() && arguments.trust_locks;
+    let entries = journals.filter(is_due).flat_map(|journal| &journal.entries);
+    let left = entries.filter(|entry| entry.stuck.is_none()).count();
+    if left == 0 {
+        println!("Another sweep is going on; nothing is left.");
+    } else {
+        println!(
+            "Another sweep is going on: nothing was done here, {left} left. Sweep again when it has ended."
+        );
+    }
+    Ok(left == 0)
 }
 
 /// What came of a sweep so far.

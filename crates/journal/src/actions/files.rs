@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::actions::{Born, NOT_IN_VIEW, Performed, Terms};
+use crate::actions::{About, Born, NOT_IN_VIEW, Performed, Terms};
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -34,6 +34,10 @@ impl Target {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn about(&self) -> About<'_> {
+        About::File(&self.path, self.identity.as_ref())
     }
 
     pub(super) fn is_known(&self) -> bool {
@@ -195,8 +199,8 @@ macro_rules! action_on_file {
                 self.0.path().display().to_string()
             }
 
-            fn path(&self) -> Option<&std::path::Path> {
-                Some(self.0.path())
+            fn about(&self) -> $crate::actions::About<'_> {
+                self.0.about()
             }
 
             fn is_in_view(&self, terms: &$crate::actions::Terms) -> bool {

@@ -5,7 +5,6 @@
 //! its number is the same group.
 
 use std::io;
-use std::path::Path;
 
 use rustix::event::Timespec;
 use rustix::io::Errno;
@@ -14,7 +13,7 @@ use rustix::process::{
     pidfd_send_signal,
 };
 
-use crate::actions::{Action, Kind, Performed, Terms};
+use crate::actions::{About, Action, Kind, Performed, Terms};
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
 use crate::owner::{self, Stat};
@@ -106,8 +105,8 @@ impl Action for KillProcess {
         format!("process {}{group}", self.pid)
     }
 
-    fn path(&self) -> Option<&Path> {
-        None
+    fn about(&self) -> About<'_> {
+        About::Process(self.pid, self.started)
     }
 
     fn is_known(&self) -> bool {
@@ -121,6 +120,10 @@ impl Action for KillProcess {
     fn perform(&self, terms: &Terms) -> Result<Performed, Failure> {
         if !terms.same_boot {
             return Ok(Performed::Missing);
+        }
+        if terms.begun_only {
+            // Nobody begins to kill.
+            return Ok(Performed::Replaced);
         }
         if !terms.same_numbers {
             let reason = "its number means something else here: it was in another container";

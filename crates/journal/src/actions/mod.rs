@@ -17,6 +17,7 @@ use std::path::Path;
 
 use crate::bytes::{Reader, Writer};
 use crate::failure::Failure;
+use crate::identity::Identity;
 
 /// One kind of action.
 pub struct Kind {
@@ -36,6 +37,17 @@ pub struct Kind {
 pub(crate) const KINDS: [&Kind; 4] =
     [&remove_tree::KIND, &remove_file::KIND, &unlink_shared_memory::KIND, &kill_process::KIND];
 
+/// What an action is about.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'a> {
+    /// What is under this path; and which file that is, if it was there when it was declared.
+    File(&'a Path, Option<&'a Identity>),
+    /// The process of this number that started at this moment.
+    Process(i32, u64),
+    /// Nothing that is done by anybody else.
+    Nothing,
+}
+
 /// Something declared.
 pub trait Action: Debug + Send {
     /// Which kind it is.
@@ -54,8 +66,8 @@ pub trait Action: Debug + Send {
     /// As for declaring it.
     fn confirm(&mut self) -> Result<bool, Failure>;
 
-    /// Where in the file system it is, if it is there.
-    fn path(&self) -> Option<&Path>;
+    /// What it is about, so that it can be told whether another is about the same.
+    fn about(&self) -> About<'_>;
 
     /// Whether it can be told from here what became of it. Otherwise it may be there, where paths mean what they
     /// meant to who declared it.

@@ -1,8 +1,6 @@
 //! What was not to be declared: it is never written down, and fails when its turn comes.
 
-use std::path::Path;
-
-use crate::actions::{Action, Kind, Performed, Terms};
+use crate::actions::{About, Action, Kind, Performed, Terms};
 use crate::bytes::Writer;
 use crate::failure::Failure;
 
@@ -23,8 +21,8 @@ impl Action for Refused {
         self.0.clone()
     }
 
-    fn path(&self) -> Option<&Path> {
-        None
+    fn about(&self) -> About<'_> {
+        About::Nothing
     }
 
     fn is_known(&self) -> bool {
