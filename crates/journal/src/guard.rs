@@ -17,8 +17,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{child_subreaper, getpid};
+use rustix::process::{Pid, PidfdFlags, child_subreaper, getpid, pidfd_open};
 
 use crate::descriptor::Descriptor;
 use crate::directory::Directory;
@@ -44,6 +45,9 @@ pub const READY: u8 = b'r';
 
 /// How long to wait for that. Machines can be slow; a program that never says it must not stop this one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// And how long, after that, for what has started it to end.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A guard that was started.
 #[derive(Debug)]
@@ -72,30 +76,23 @@ impl Guard {
         let mut child = command.spawn()?;
         // Its copy of the other end.
         drop(command);
+        // None: older kernels, or not allowed.
+        let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
         let answer = Self::await_ready(&ours);
         if answer.is_err() && matches!(child.try_wait(), Ok(None)) {
             _ = child.kill();
         }
-        // What we have started is over by now: it has started the guard. Somebody else in this process may
-        // have waited for it.
-        _ = child.wait();
+        // What we have started ends now: it has started the guard. Somebody else in this process may have waited
+        // for it. If it goes on, it is no program of ours, but it has said that it is ready.
+        if process.is_none_or(|it| await_input(&it, Instant::now() + LEAVE).is_ok()) {
+            _ = child.wait();
+        }
         answer?;
         Ok(Self { pipe: Descriptor::new(ours)? })
     }
 
     fn await_ready(pipe: &OwnedFd) -> io::Result<()> {
-        let mut asked = [PollFd::new(pipe, PollFlags::IN)];
-        let begin = Instant::now();
-        loop {
-            let left = PATIENCE.saturating_sub(begin.elapsed());
-            let left = Timespec::try_from(left).unwrap_or_default();
-            match poll(&mut asked, Some(&left)) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        await_input(pipe, Instant::now() + PATIENCE)?;
         let mut answer = [0];
         let mut file = File::from(pipe.try_clone()?);
         match file.read(&mut answer)? {
@@ -109,6 +106,20 @@ impl Guard {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut asked = [PollFd::new(&self.pipe, PollFlags::empty())];
         matches!(poll(&mut asked, Some(&at_once)), Ok(0)) && self.pipe.is_open()
+    }
+}
+
+fn await_input(of: impl AsFd, deadline: Instant) -> io::Result<()> {
+    let mut asked = [PollFd::new(&of, PollFlags::IN)];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).unwrap_or_default();
+        match poll(&mut asked, Some(&left)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -188,6 +188,28 @@ fn what_is_given_up_and_cannot_be_struck_out_is_told() {
     fixture.clear();
 }
 
+/// As a script may be that starts the guard and does not become it.
+#[test]
+fn nobody_waits_for_a_program_that_goes_on_in_its_place() {
+    let fixture = Fixture::new("goes-on");
+    let program = fixture.folder.join("program");
+    // By another process: one of ours that is just being forked would have it open for writing.
+    let script = r#"printf '#!/bin/sh\nprintf r\nexec sleep 1000\n' > "$0" && chmod +x "$0""#;
+    let written = Command::new("sh").args(["-c", script]).arg(&program).status();
+    assert!(written.expect("it is there").success());
+    let mut owner = fixture.puppet_with(program.to_str().expect("text"));
+    owner.have(0);
+    assert_eq!(owner.tell("protection"), "guard");
+    let children = format!("/proc/{0}/task/{0}/children", owner.pid());
+    let children = fs::read_to_string(children).expect("it is alive");
+    let sleeper: i32 = children.trim().parse().expect("it has started one");
+    owner.kill();
+    kill_one(sleeper);
+    fixture.sweep(&[]);
+    assert!(!fixture.is_there(0));
+    fixture.clear();
+}
+
 #[test]
 fn nobody_waits_for_it() {
     let fixture = Fixture::new("exit");
