@@ -13,11 +13,14 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, Uid, fork, pause, seteuid, setuid};
+use nix::unistd::{ForkResult, Pid, Uid, alarm, fork, pause, seteuid, setuid};
 
 use super::door::{self, DONE, Door};
 use super::resource::{Kind, Resource, place};
 use super::system::{adopt_orphans, kill_this};
+
+/// Nothing takes long, but machines may be slow. In seconds.
+const PATIENCE: u32 = 120;
 
 struct Puppet {
     folder: PathBuf,
@@ -28,6 +31,8 @@ struct Puppet {
 
 /// What the program `crash puppet` does.
 pub fn main(folder: &Path) {
+    // A hang must not take the time of the suite: who waits for an answer hears that it has ended.
+    alarm::set(PATIENCE);
     let mut puppet = Puppet { folder: folder.to_owned(), door: Door::default(), opened: vec![] };
     answer("ready");
     let mut line = String::new();
