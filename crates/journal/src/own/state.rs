@@ -57,6 +57,9 @@ struct Journal {
     guard: Option<Guard>,
     /// Whether its name is on the disk.
     is_named: bool,
+    /// Whether this process acts, for now, as another user than who began it, as it was last asked: what that one
+    /// declares, the guard would refuse.
+    is_of_another_user: bool,
 }
 
 #[derive(Debug)]
@@ -148,11 +151,13 @@ impl Own {
 
     /// A journal in which nobody would find what it says goes, and what it says is written down again.
     fn see_to_journal(&mut self) {
-        let Some(journal) = &self.journal else { return };
+        let Some(journal) = &mut self.journal else { return };
+        let user = journal.header.owner.user;
+        journal.is_of_another_user = user != geteuid().as_raw();
         if journal.log.is_removed() {
             // Somebody has cleaned up.
             drop(self.lose_journal());
-        } else if journal.header.owner.user != getuid().as_raw() && journal.is_of_another_user() {
+        } else if journal.is_of_another_user && user != getuid().as_raw() {
             // This process has given up rights, for good: it must not go on to hand them out.
             self.trouble = Trouble::new();
             self.abolish();
@@ -166,7 +171,7 @@ impl Own {
         let Some(journal) = &mut self.journal else { return false };
         if self.trouble.no_guard.is_some()
             || journal.guard.as_ref().is_some_and(Guard::is_alive)
-            || journal.is_of_another_user()
+            || journal.is_of_another_user
         {
             return false;
         }
@@ -193,7 +198,7 @@ impl Own {
 
     /// Writes an action down, if that is possible.
     pub(super) fn write_down(&mut self, declared: &mut Declared) {
-        if self.journal.as_ref().is_some_and(Journal::is_of_another_user) {
+        if self.journal.as_ref().is_some_and(|journal| journal.is_of_another_user) {
             let why = "this process acts as another user just now; declare before, or after";
             self.trouble.no_journal(why.to_owned());
             return;
@@ -322,13 +327,7 @@ impl Journal {
         let header = Header { owner, number: random()?, begun: birth_clock(), file: (0, None) };
         let log = Log::begin(&directory, &header)
             .map_err(|error| Failure::with(&error, directory.path().display()))?;
-        Ok(Self { directory, log, header, guard: None, is_named: false })
-    }
-
-    /// Whether this process acts, for now or for good, as another user than who began it: what that one declares,
-    /// the guard would refuse.
-    fn is_of_another_user(&self) -> bool {
-        self.header.owner.user != geteuid().as_raw()
+        Ok(Self { directory, log, header, guard: None, is_named: false, is_of_another_user: false })
     }
 
     fn write(&mut self, records: &[Record<'_>], sync: bool) -> io::Result<()> {
