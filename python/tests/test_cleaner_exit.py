@@ -365,14 +365,16 @@ def test_what_dies_as_its_thread_begins(tmp_path: Path) -> None:
                 for _ in range(10):
                     hand_over(int)
                 say(cleaner.drain())
+                over.set()
             raise KeyError(number)
 
-    import gc
-    seen = set()
+    seen, over = set(), threading.Event()
     cleaner = lastly.Cleaner(limit=1, when_full="block")
     threading._active = Names(threading._active)
     hand_over(say, "handed over")
     say(cleaner.drain())
+    # The end of the program waits for callbacks, not for what a thread does as it begins.
+    over.wait()
     """
     ended = run(tmp_path, program)
     assert (ended.said, ended.status) == (["handed over", "True", "True"], 0), ended
