@@ -14,9 +14,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use lastly_journal::Directory;
 use lastly_journal::guard::{READY, options};
 use lastly_journal::sweep::{Options, owner_of, replay, sweep_at_start};
+use lastly_journal::{Directory, Owner};
 use rustix::process::{setsid, umask};
 
 use crate::process;
@@ -68,13 +68,22 @@ fn guard(journal: &str, options: Option<Options>) -> io::Result<()> {
         there.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
     let Some(died) = owner.await_end(&io::stdout(), ready, is_over)? else { return Ok(()) };
+    let performed = perform(&directory, journal, &owner, died);
+    if let Some(options) = options {
+        // What others left, and was held up as this owner lived.
+        sweep_at_start(&directory, options)?;
+    }
+    performed
+}
+
+/// Does what the owner left. What does not work in the end is for the sweep.
+fn perform(directory: &Directory, journal: &str, owner: &Owner, died: i64) -> io::Result<()> {
     for pause in PAUSES {
         // What fails altogether, as the disk is full, may work when something was done.
-        if replay(&directory, journal, (&owner, died), &mut |_, _| ()).is_ok_and(|it| it) {
+        if replay(directory, journal, (owner, died), &mut |_, _| ()).is_ok_and(|it| it) {
             return Ok(());
         }
         thread::sleep(pause);
     }
-    replay(&directory, journal, (&owner, died), &mut |_, _| ())?;
-    Ok(())
+    replay(directory, journal, (owner, died), &mut |_, _| ()).map(drop)
 }

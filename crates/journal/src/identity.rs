@@ -19,10 +19,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether both are the same file, seen within one boot of the machine.
+    /// Whether both are the same file, seen within one boot of the machine. A file system may have been mounted anew
+    /// since, and have another number; but where births are not told, the number must be the same.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        self == other
+        self == other || self.is_across_boots(other)
     }
 
     /// Whether both are the same file, one of which is held open: nothing else can get its inode then.

@@ -8,7 +8,7 @@
 //! others, would be read millions of times.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
@@ -16,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use crate::actions::About;
 use crate::descriptor::Descriptor;
@@ -38,8 +39,8 @@ pub(crate) struct Others<'a> {
 struct Other {
     of: Version,
     owner: Owner,
-    /// In this order what is in a directory comes right after it.
-    paths: BTreeSet<PathBuf>,
+    /// With when they were declared. In this order what is in a directory comes right after it.
+    paths: BTreeMap<PathBuf, i64>,
     /// Device and inode of what is known. Not births: some file systems change them.
     files: HashSet<(u64, u64)>,
     /// Number and start.
@@ -67,7 +68,7 @@ pub(crate) enum Claimed {
     /// A living one knows that file by another path: by a mount, or a hard link; or it has its number, as this one
     /// is gone.
     UnderAnotherPath,
-    /// It is in something that is a living one's.
+    /// It is in something that a living one has declared since.
     Within,
     /// Something in it is a living one's.
     InPart,
@@ -85,7 +86,7 @@ impl<'a> Others<'a> {
         let others = names.iter().filter(|name| *name != journal);
         let claims = others.map(|name| match self.claim(name, entry) {
             Ok(claimed) => claimed,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Claimed::ByNobody,
+            Err(error) if is_no_journal(&error) => Claimed::ByNobody,
             Err(_) => Claimed::Unknown,
         });
         claims.max().unwrap_or(Claimed::ByNobody)
@@ -161,7 +162,7 @@ impl Other {
         for entry in entries.values() {
             match entry.action.about() {
                 About::File(path, identity) => {
-                    other.paths.insert(path.to_owned());
+                    other.paths.insert(path.to_owned(), entry.declared);
                     other.files.extend(identity.map(number));
                 }
                 About::Process(pid, started) => {
@@ -176,7 +177,7 @@ impl Other {
     /// What it is of that of a living one.
     fn claims(&self, entry: &Entry) -> Claimed {
         match entry.action.about() {
-            About::File(path, identity) => self.claims_file(path, identity, entry.unguessable),
+            About::File(path, identity) => self.claims_file(path, identity, entry),
             About::Process(pid, started) if self.processes.contains(&(pid, started)) => {
                 Claimed::ByLiving
             }
@@ -184,15 +185,18 @@ impl Other {
         }
     }
 
-    fn claims_file(&self, path: &Path, identity: Option<&Identity>, unguessable: bool) -> Claimed {
+    fn claims_file(&self, path: &Path, identity: Option<&Identity>, entry: &Entry) -> Claimed {
         let after = (Bound::Excluded(path), Bound::Unbounded);
         let next = self.paths.range::<Path, _>(after).next();
-        if self.paths.contains(path) {
+        // Whoever declared something in what was declared before, as workers do in their master's, had it for
+        // itself.
+        let is_later = |above| self.paths.get(above).is_some_and(|when| *when > entry.declared);
+        if self.paths.contains_key(path) {
             Claimed::ByLiving
-        } else if next.is_some_and(|next| next.starts_with(path)) {
+        } else if next.is_some_and(|(next, _)| next.starts_with(path)) {
             Claimed::InPart
         // Whatever a living one does in its own, it does not come upon such a name.
-        } else if !unguessable && path.ancestors().any(|above| self.paths.contains(above)) {
+        } else if !entry.unguessable && path.ancestors().any(is_later) {
             Claimed::Within
         } else if identity.is_some_and(|it| self.files.contains(&number(it))) {
             Claimed::UnderAnotherPath
@@ -200,6 +204,13 @@ impl Other {
             Claimed::ByNobody
         }
     }
+}
+
+/// Whether what has the name of a journal is none, or none of this user's: it is gone by now, a link, another user's.
+/// What cannot be read for other reasons may be one.
+fn is_no_journal(error: &io::Error) -> bool {
+    let error = Errno::from_io_error(error);
+    error.is_some_and(|it| [Errno::NOENT, Errno::LOOP, Errno::ACCESS].contains(&it))
 }
 
 /// What a file has in common under all its paths.

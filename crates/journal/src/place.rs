@@ -104,7 +104,7 @@ impl Place {
             Found::open(directory.as_fd()).map_err(|error| Unreachable::Unknown(error.into()))?;
         let found = &above.identity;
         let is_same = match same_boot {
-            true => parent.is(found) || parent.is_held(found) && is_copied(directory.as_fd()),
+            true => parent.is(found) || parent.inode == found.inode && is_copied(directory.as_fd()),
             false => parent.is_across_boots(found),
         };
         if !is_same {
@@ -139,18 +139,29 @@ impl Place {
     /// Has what is there be what it stays, if it comes from an image, and is copied when it is first written to.
     /// True: it may be another file by now, to all that can be seen of it.
     pub(crate) fn settle(&self) -> bool {
-        // What is on no device of its own has the number 0 for that: all others need not be asked more.
-        if major(self.above.identity.device) != 0 || !is_copied(self.directory()) {
+        if !self.is_on_no_device() || !is_copied(self.directory()) {
             return false;
         }
         let Ok(stat) = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) else {
             return false;
         };
-        // It is written to, and nothing of it changes.
+        // It is written to, and nothing of it changes. Not the time of its modification: that may be another by now.
         let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-        let modified = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
-        let same = Timestamps { last_access: omit, last_modification: modified };
+        let accessed = Timespec { tv_sec: stat.st_atime, tv_nsec: stat.st_atime_nsec as _ };
+        let same = Timestamps { last_access: accessed, last_modification: omit };
         utimensat(&self.directory, &self.name, &same, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Whether what is there is gone with the next boot of the machine, as it is in memory.
+    pub(crate) fn ends_with_boot(&self) -> bool {
+        const TMPFS: u64 = 0x0102_1994;
+        const RAMFS: u64 = 0x8584_58f6;
+        self.is_on_no_device() && [TMPFS, RAMFS].contains(&kind_of_system(self.directory()))
+    }
+
+    /// As file systems have it whose kind is asked: the others need not be looked at twice.
+    fn is_on_no_device(&self) -> bool {
+        major(self.above.identity.device) == 0
     }
 
     /// What is there now, if anything is. A symbolic link is not followed.
@@ -159,7 +170,12 @@ impl Place {
     ///
     /// It cannot be looked at.
     pub fn look(&self) -> io::Result<Option<Found>> {
-        Ok(Found::at(self.directory(), &self.name)?)
+        self.look_at(&self.name)
+    }
+
+    /// The same under another name in the directory.
+    pub(crate) fn look_at(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        Ok(Found::at(self.directory(), name)?)
     }
 
     pub(crate) fn directory(&self) -> BorrowedFd<'_> {
@@ -211,8 +227,11 @@ fn resolve(path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
 
 /// Whether this path, as far as there are directories, ends on that device.
 fn is_on(device: u64, path: &Path) -> bool {
-    let deepest = path.ancestors().find_map(|above| open::absolute(above).ok());
-    let found = deepest.and_then(|directory| Found::open(directory.as_fd()).ok());
+    let mut ways = path.ancestors().map(open::absolute);
+    // What cannot be opened for other reasons may be there.
+    let is_none = |error| matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP);
+    let deepest = ways.find(|opened| !opened.as_ref().is_err_and(|error| is_none(*error)));
+    let found = deepest.and_then(|opened| Found::open(opened.ok()?.as_fd()).ok());
     found.is_some_and(|found| found.identity.device == device)
 }
 
@@ -220,8 +239,13 @@ fn is_on(device: u64, path: &Path) -> bool {
 /// when it is first changed, a directory when something is made in it; and has another birth from then on.
 fn is_copied(file: BorrowedFd<'_>) -> bool {
     const OVERLAYFS: u64 = 0x794c_7630;
+    kind_of_system(file) == OVERLAYFS
+}
+
+/// The number by which the kernel knows this kind of file system; 0 where it does not tell.
+fn kind_of_system(file: BorrowedFd<'_>) -> u64 {
     #[allow(clippy::cast_sign_loss, reason = "the type is not the same on all machines")]
-    fstatfs(file).is_ok_and(|found| found.f_type as u64 == OVERLAYFS)
+    fstatfs(file).map_or(0, |found| found.f_type as u64)
 }
 
 /// What sort of file it is.

@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
     }
 
     fn settle(&mut self, entry: &mut Entry, performer: Performer) -> Fate {
-        if self.life.is_of_another_boot() && entry.action.kind().ends_with_boot {
+        if self.life.is_of_another_boot() && entry.action.ends_with_boot() {
             self.note(&Record::Done(entry.id));
             return Fate::EndedWithBoot;
         }

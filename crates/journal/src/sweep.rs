@@ -9,6 +9,7 @@ use rustix::fs::{
     unlinkat,
 };
 
+use crate::actions::{NOT_IN_VIEW, Terms};
 use crate::descriptor::Descriptor;
 use crate::directory::{Directory, ENDING, NEW};
 use crate::log::{self, Closed, Log};
@@ -86,11 +87,35 @@ impl Journal {
     pub fn id_of(&self, entry: &Entry) -> String {
         format!("{:08x}-{}", (self.number >> 96) as u32, entry.id)
     }
+}
 
-    /// Why a sweep leaves this entry alone though its owner is dead, if it does.
+/// What a sweep leaves alone though its owner is dead.
+pub struct Doubts<'a> {
+    others: Others<'a>,
+    performer: Performer,
+}
+
+impl<'a> Doubts<'a> {
+    /// Those of such a sweep.
     #[must_use]
-    pub fn doubt(&self, entry: &Entry) -> Option<&'static str> {
-        doubt(entry, self.life, Performer::Sweep { unsynced: false })
+    pub fn new(directory: &'a Directory, options: Options) -> Self {
+        let Options { unsynced, trust_locks } = options;
+        let others = Others::new(directory, trust_locks);
+        Self { others, performer: Performer::Sweep { unsynced } }
+    }
+
+    /// Why it leaves this entry alone, if it does. `name`: that of its journal.
+    #[must_use]
+    pub fn of(&self, name: &str, journal: &Journal, entry: &Entry) -> Option<&'static str> {
+        let terms = Terms {
+            same_boot: !journal.life.is_of_another_boot(),
+            same_view: journal.owner.sees_the_same(),
+            ..Terms::of_owner(String::new())
+        };
+        let is_unseen = || !entry.action.is_in_view(&terms);
+        doubt(entry, journal.life, self.performer)
+            .or_else(|| self.others.who_declared(entry, name).doubt(false))
+            .or_else(|| is_unseen().then_some(NOT_IN_VIEW))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use lastly_tests::crash::resource::{Kind, Resource, place};
@@ -16,9 +17,14 @@ const OF_IMAGE: [Resource; 2] =
 /// Made by the program, in a directory of the image.
 const OWN: Resource = Resource { number: 4, kind: Kind::Tree };
 
-/// Puts an image where the resources are.
-fn mount_image(fixture: &Fixture) {
-    let [lower, upper, work] = ["lower", "upper", "work"].map(|name| fixture.folder.join(name));
+/// Where the image is, what is changed of it, and a place for work.
+fn parts(fixture: &Fixture) -> [PathBuf; 3] {
+    ["lower", "upper", "work"].map(|name| fixture.folder.join(name))
+}
+
+/// Makes an image of the resources.
+fn make_image(fixture: &Fixture) {
+    let [lower, upper, work] = parts(fixture);
     let place = place(&fixture.folder);
     for resource in OF_IMAGE {
         resource.make(&fixture.folder, &fixture.folder).expect("there is room");
@@ -27,11 +33,29 @@ fn mount_image(fixture: &Fixture) {
     for directory in [&place, &upper, &work] {
         fs::create_dir(directory).expect("there is room");
     }
+}
+
+/// Puts it where the resources are.
+fn mount_image(fixture: &Fixture) {
+    let ([lower, upper, work], place) = (parts(fixture), place(&fixture.folder));
     let text = |path: &PathBuf| path.display().to_string();
     let (lower, upper, work) = (text(&lower), text(&upper), text(&work));
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
     let none = MsFlags::empty();
     mount(Some("overlay"), &place, Some("overlay"), none, Some(&*options)).expect("overlayfs");
+}
+
+/// As a container is started again: the file system has another number.
+fn mount_anew(fixture: &Fixture) {
+    let place = place(&fixture.folder);
+    let device = || fs::metadata(&place).expect("it is there").dev();
+    let before = device();
+    umount(&place).expect("nobody uses it");
+    let none = None::<&str>;
+    // It takes the number that is free now.
+    mount(Some("none"), &place, Some("tmpfs"), MsFlags::empty(), none).expect("it is allowed here");
+    mount_image(fixture);
+    assert_ne!(device(), before);
 }
 
 /// What the program does with what it declared.
@@ -50,6 +74,7 @@ fn what_is_copied_from_it_is_what_was_declared() {
     let guard = lastly().to_str().expect("text");
     for (end, guard) in [("call", guard), ("drop", guard), ("kill", guard), ("kill", "0")] {
         let fixture = Fixture::new("image");
+        make_image(&fixture);
         mount_image(&fixture);
         let mut owner = fixture.puppet_with(guard);
         // In this order: that it is made changes the directory in which it is.
@@ -68,11 +93,12 @@ fn what_is_copied_from_it_is_what_was_declared() {
         }
         owner.kill();
         if guard == "0" {
+            mount_anew(&fixture);
             fixture.sweep(&[]);
         }
         fixture.await_end();
         assert_eq!(is_left(), [false; 3], "{end}, with the guard {guard}");
-        umount(&place(&fixture.folder)).expect("nobody uses it");
+        while umount(&place(&fixture.folder)).is_ok() {}
         fixture.clear();
     }
 }

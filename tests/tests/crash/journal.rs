@@ -56,6 +56,7 @@ pub(crate) struct Action {
     pub(crate) path: PathBuf,
     pub(crate) parent: Identity,
     pub(crate) identity: Option<Identity>,
+    pub(crate) in_memory: bool,
     pub(crate) synced: bool,
     /// In nanoseconds since 1970.
     pub(crate) declared: i64,
@@ -86,6 +87,7 @@ impl Action {
             path: path.to_owned(),
             parent: Identity::of(path.parent().expect("it has one")),
             identity: Some(identity),
+            in_memory: false,
             synced: false,
             declared: identity.2,
         }
@@ -99,7 +101,7 @@ impl Action {
         body.push(self.code);
         write_text(self.path.as_os_str().as_bytes(), &mut body);
         self.parent.write(&mut body);
-        body.push(u8::from(self.identity.is_some()));
+        body.push(u8::from(self.identity.is_some()) | u8::from(self.in_memory) << 1);
         if let Some(identity) = self.identity {
             identity.write(&mut body);
         }

@@ -43,7 +43,7 @@ fn expect_left(fixture: &Fixture, starter: &[&str]) {
         assert_eq!(told[2..], ["0 done, 1 left, 0 failed."]);
     }
     let shown = String::from_utf8(fixture.lastly(&["status"]).stdout).expect("text");
-    assert!(shown.contains(" left ") && shown.contains(" remove_tree "), "{shown}");
+    assert!(shown.contains(" unsure ") && shown.contains(" remove_tree "), "{shown}");
 }
 
 /// Sweeps, and sees that it was done.

@@ -233,6 +233,11 @@ fn the_machine_was_booted_since() {
     }))
     .plant(&case.fixture);
     case.expect_left_alone(0, &["another is in its place"]);
+    // What was in memory is gone: what has its name by now is another's.
+    let case = Case::new("boot-memory");
+    other_boot(&case.journal_with(|it| (it.synced, it.in_memory) = (true, true)))
+        .plant(&case.fixture);
+    case.expect_left_alone(0, &["the boot of the machine has done it", "1 done, 0 left"]);
 }
 
 #[test]
@@ -314,6 +319,15 @@ fn what_it_names_may_be_what_was_declared() {
         case
     };
     planted("younger").expect_left_alone(1, &["STUCK", "made long after it was declared"]);
+    // If a living process has declared it since, it is that one's.
+    let case = planted("younger-taken-over");
+    let living = Journal::of(std::process::id(), vec![Action::of(&case.tree).record(1)]);
+    let living = living.plant(&case.fixture);
+    let told = case.fixture.sweep(&[]);
+    assert!(told[1].ends_with("a living process has declared the same"), "{told:?}");
+    assert!(case.is_whole());
+    fs::remove_file(living).expect("ours");
+    case.clear();
     let case = planted("younger-forced");
     case.fixture.sweep(&[]);
     let told = case.fixture.sweep(&[]);

@@ -95,7 +95,7 @@ fn expected() -> (String, bool, bool) {
 #[test]
 fn a_set_uid_program_keeps_no_journal_and_starts_nothing() {
     if !is_root() {
-        return skip("it takes root to make such a program");
+        return;
     }
     for by_path in [false, true] {
         for gives_up_the_difference in [false, true] {
@@ -117,7 +117,7 @@ fn a_set_uid_program_keeps_no_journal_and_starts_nothing() {
 #[test]
 fn a_program_with_capabilities_keeps_no_journal_and_starts_nothing() {
     if !is_root() {
-        return skip("it takes root to make such a program");
+        return;
     }
     for by_path in [false, true] {
         let stage = Stage::new("no-capabilities");

@@ -1,6 +1,6 @@
 //! `lastly status`: who has declared what.
 
-use lastly_journal::sweep::{Found, Journal, look};
+use lastly_journal::sweep::{Doubts, Found, Journal, Options, look};
 use lastly_journal::{Directory, Entry, Failure};
 use serde_json::{Value, json};
 
@@ -16,17 +16,23 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let directory =
         if arguments.json { Directory::of_user_if_there()? } else { super::directory()? };
-    let found = directory.map(|it| look(&it)).transpose()?.unwrap_or_default();
+    let Some(directory) = directory else {
+        if arguments.json {
+            println!("[]");
+        }
+        return Ok(true);
+    };
+    let (found, doubts) = (look(&directory)?, Doubts::new(&directory, Options::default()));
     if arguments.json {
-        let journals: Value = found.iter().map(as_json).collect();
+        let journals: Value = found.iter().map(|it| as_json(&doubts, it)).collect();
         println!("{journals:#}");
     } else if !found.is_empty() {
-        show(&found);
+        show(&doubts, &found);
     }
     Ok(true)
 }
 
-fn show(found: &[Found]) {
+fn show(doubts: &Doubts<'_>, found: &[Found]) {
     println!("{:<14}{:<24}{:<8}{:<6}ACTION", "ID", "OWNER", "STATE", "AGE");
     let mut notes = Vec::new();
     for Found { name, state } in found {
@@ -38,7 +44,7 @@ fn show(found: &[Found]) {
             }
         };
         for entry in &journal.entries {
-            let (state, why) = words::state(journal, entry);
+            let (state, why) = words::state(doubts, name, journal, entry);
             let id = journal.id_of(entry);
             let owner = owner(journal);
             let age = words::age(entry.declared);
@@ -58,7 +64,7 @@ fn owner(journal: &Journal) -> String {
 }
 
 /// A journal, for programs. Times are in seconds since 1970.
-fn as_json(found: &Found) -> Value {
+fn as_json(doubts: &Doubts<'_>, found: &Found) -> Value {
     let mut shown = json!({"journal": found.name, "actions": []});
     match &found.state {
         Err(trouble) => shown["trouble"] = trouble.to_string().into(),
@@ -70,15 +76,20 @@ fn as_json(found: &Found) -> Value {
                 "state": words::life(journal.life),
                 "begun": seconds(journal.begun),
             });
-            shown["actions"] =
-                journal.entries.iter().map(|it| entry_as_json(journal, it)).collect();
+            let states = journal.entries.iter().map(|entry| {
+                entry_as_json(journal, entry, words::state(doubts, &found.name, journal, entry))
+            });
+            shown["actions"] = states.collect();
         }
     }
     shown
 }
 
-fn entry_as_json(journal: &Journal, entry: &Entry) -> Value {
-    let (state, reason) = words::state(journal, entry);
+fn entry_as_json(
+    journal: &Journal,
+    entry: &Entry,
+    (state, reason): (&str, Option<String>),
+) -> Value {
     json!({
         "id": journal.id_of(entry),
         "action": entry.action.kind().name,

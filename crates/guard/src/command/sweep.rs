@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lastly_journal::sweep::{Event, Found, Journal, Options, look, sweep};
+use lastly_journal::sweep::{Doubts, Event, Found, Journal, Options, look, sweep};
 use lastly_journal::{Directory, Failure, Fate, Life};
 
 use super::words;
@@ -27,11 +27,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let Some(directory) = super::directory()? else { return Ok(true) };
     let Arguments { dry_run, unsynced, trust_locks } = *arguments;
+    let options = Options { unsynced, trust_locks };
     if dry_run {
-        return foretell(&directory, arguments);
+        return foretell(&directory, options);
     }
     let mut tally = Tally::default();
-    let options = Options { unsynced, trust_locks };
     if !sweep(&directory, options, &mut |event| tally.hear(&event))? {
         return Ok(is_nothing_left(&directory, arguments)?);
     }
@@ -111,7 +111,8 @@ fn heading(journal: &Journal) -> String {
     format!("{} {}, {life}: {actions} declared", owner.pid, words::plain(&owner.name))
 }
 
-fn foretell(directory: &Directory, arguments: &Arguments) -> Result<bool, Failure> {
+fn foretell(directory: &Directory, options: Options) -> Result<bool, Failure> {
+    let doubts = Doubts::new(directory, options);
     for found in look(directory)? {
         let journal = match &found.state {
             Ok(journal) => journal,
@@ -120,15 +121,14 @@ fn foretell(directory: &Directory, arguments: &Arguments) -> Result<bool, Failur
                 continue;
             }
         };
-        let is_trusted = journal.life.is_dead_if_unlocked() && arguments.trust_locks;
+        let is_trusted = journal.life.is_dead_if_unlocked() && options.trust_locks;
         if journal.life == Life::Alive {
             continue;
         }
         println!("{}", heading(journal));
         // In the order in which it would be done, but for what belongs to processes.
         for entry in journal.entries.iter().rev() {
-            let doubt = journal.doubt(entry).filter(|_| !arguments.unsynced);
-            let what = match (&entry.stuck, doubt) {
+            let what = match (&entry.stuck, doubts.of(&found.name, journal, entry)) {
                 (Some(_), _) => "left alone: it is stuck",
                 (None, Some(why)) => why,
                 (None, None) if journal.life.is_dead() || is_trusted => "would be done",

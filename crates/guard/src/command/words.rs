@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use lastly_journal::sweep::Journal;
+use lastly_journal::sweep::{Doubts, Journal};
 use lastly_journal::{Entry, Fate, Life, Performed};
 
 /// What is known of an owner.
@@ -18,7 +18,12 @@ pub(super) fn life(life: Life) -> &'static str {
 }
 
 /// How an entry stands: a word for a column, and why.
-pub(super) fn state(journal: &Journal, entry: &Entry) -> (&'static str, Option<String>) {
+pub(super) fn state(
+    doubts: &Doubts<'_>,
+    name: &str,
+    journal: &Journal,
+    entry: &Entry,
+) -> (&'static str, Option<String>) {
     if let Some(why) = &entry.stuck {
         return ("stuck", Some(why.clone()));
     }
@@ -28,7 +33,7 @@ pub(super) fn state(journal: &Journal, entry: &Entry) -> (&'static str, Option<S
         Life::Elsewhere | Life::OtherContainer | Life::Nameless => {
             ("unsure", Some(format!("its owner is, or was, {}", life(journal.life))))
         }
-        Life::Dead | Life::DeadBeforeBoot => match journal.doubt(entry) {
+        Life::Dead | Life::DeadBeforeBoot => match doubts.of(name, journal, entry) {
             Some(why) => ("unsure", Some(why.to_owned())),
             None => ("left", None),
         },

@@ -20,6 +20,8 @@ pub(super) struct Target {
     parent: Identity,
     /// Which one it is; `None` if it was declared before it was made.
     identity: Option<Identity>,
+    /// Whether a boot of the machine removes it.
+    ends_with_boot: bool,
 }
 
 pub(super) type Check = fn(&Place) -> Result<Option<Identity>, Refusal>;
@@ -29,7 +31,8 @@ impl Target {
     pub(super) fn declare(path: &Path, check: Check) -> Result<Self, Failure> {
         let place = Place::declare(path)?;
         let identity = known(&place, check)?;
-        Ok(Self { path: place.path().to_owned(), parent: place.parent(), identity })
+        let (path, parent) = (place.path().to_owned(), place.parent());
+        Ok(Self { path, parent, identity, ends_with_boot: place.ends_with_boot() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -38,6 +41,10 @@ impl Target {
 
     pub(super) fn about(&self) -> About<'_> {
         About::File(&self.path, self.identity.as_ref())
+    }
+
+    pub(super) fn ends_with_boot(&self) -> bool {
+        self.ends_with_boot
     }
 
     pub(super) fn is_known(&self) -> bool {
@@ -85,7 +92,10 @@ impl Target {
             }
         };
         let born = terms.born.filter(|_| self.identity.is_none());
-        if let Some(doubt) = born.map_or(Ok(None), |born| doubt(&place, born))? {
+        // What is another's by now is not in doubt.
+        let doubtful = born.filter(|_| !terms.begun_only);
+        let trash = OsStr::new(&terms.trash);
+        if let Some(doubt) = doubtful.map_or(Ok(None), |born| doubt(&place, trash, born))? {
             return Err(Failure::refusal(format!("{}: {doubt}", self.path.display())));
         }
         let expected = Expected {
@@ -96,14 +106,14 @@ impl Target {
             was_ours: terms.was_ours,
             begun_only: terms.begun_only,
         };
-        match remove(&place, &expected, OsStr::new(&terms.trash)) {
+        match remove(&place, &expected, trash) {
             Ok(Outcome::Removed { .. }) => Ok(Performed::Done),
             Ok(Outcome::Missing) => Ok(Performed::Missing),
             Ok(Outcome::Replaced) => Ok(Performed::Replaced),
             Err(remove::Failure::Refused(refusal)) => Err(match refusal.reason {
                 // By who asks, or for now.
                 Reason::Home | Reason::AboveHome(_) | Reason::MountPoint => {
-                    Failure::of_system(None, io::Error::other(refusal))
+                    io::Error::other(refusal).into()
                 }
                 _ => refusal.into(),
             }),
@@ -122,7 +132,7 @@ impl Target {
     pub(super) fn write(&self, to: &mut Writer) {
         to.text(self.path.as_os_str());
         write_identity(&self.parent, to);
-        to.u8(self.identity.is_some().into());
+        to.u8(u8::from(self.identity.is_some()) | u8::from(self.ends_with_boot) << 1);
         if let Some(identity) = &self.identity {
             write_identity(identity, to);
         }
@@ -131,12 +141,11 @@ impl Target {
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let path = PathBuf::from(from.text()?);
         let parent = read_identity(from)?;
-        let identity = match from.u8()? {
-            0 => None,
-            1 => Some(read_identity(from)?),
-            _ => return None,
-        };
-        path.is_absolute().then_some(Self { path, parent, identity })
+        let flags = from.u8()?;
+        let identity = if flags & 1 != 0 { Some(read_identity(from)?) } else { None };
+        let ends_with_boot = flags & 2 != 0;
+        let is_understood = path.is_absolute() && flags <= 3;
+        is_understood.then_some(Self { path, parent, identity, ends_with_boot })
     }
 }
 
@@ -146,8 +155,12 @@ fn known(place: &Place, check: Check) -> Result<Option<Identity>, Failure> {
     Ok(if found.is_some() && place.settle() { check(place)? } else { found })
 }
 
-/// Why what is there may be another's, if that is not known.
-fn doubt(place: &Place, expected: Born) -> io::Result<Option<&'static str>> {
+/// Why what is there may be another's, if that is not known. What is in the trash by now was not.
+fn doubt(place: &Place, trash: &OsStr, expected: Born) -> io::Result<Option<&'static str>> {
+    let begun = place.look_at(trash)?.filter(|found| found.identity.born.is_some());
+    if begun.is_some() {
+        return Ok(None);
+    }
     Ok(match place.look()?.map(|found| found.identity.born) {
         Some(None) => Some(
             "it was declared before it was made, and its file system does not tell when that was; so it may be \
@@ -171,19 +184,23 @@ fn read_identity(from: &mut Reader<'_>) -> Option<Identity> {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::refusal(refusal.to_string())
+        match &refusal.reason {
+            Reason::Unknown(error) => {
+                Self::of_system(error.raw_os_error(), io::Error::new(error.kind(), refusal))
+            }
+            _ => Self::refusal(refusal.to_string()),
+        }
     }
 }
 
 /// What an action on a file is made of: which kind it is, and how it is checked and removed.
 macro_rules! action_on_file {
-    ($action:ident, $code:literal, $name:literal, $rank:literal, $boot:literal, $check:path, $remove:path) => {
+    ($action:ident, $code:literal, $name:literal, $rank:literal, $check:path, $remove:path) => {
         /// How journals name it.
         pub(crate) static KIND: $crate::actions::Kind = $crate::actions::Kind {
             code: $code,
             name: $name,
             rank: $rank,
-            ends_with_boot: $boot,
             read: |from| Some(Box::new($action($crate::actions::files::Target::read(from)?))),
         };
 
@@ -205,6 +222,10 @@ macro_rules! action_on_file {
 
             fn is_in_view(&self, terms: &$crate::actions::Terms) -> bool {
                 self.0.is_in_view(terms)
+            }
+
+            fn ends_with_boot(&self) -> bool {
+                self.0.ends_with_boot()
             }
 
             fn is_known(&self) -> bool {

@@ -22,7 +22,6 @@ pub(crate) static KIND: Kind = Kind {
     code: 4,
     name: "kill_process",
     rank: 0,
-    ends_with_boot: true,
     read: |from| Some(Box::new(KillProcess::read(from)?)),
 };
 
@@ -107,6 +106,10 @@ impl Action for KillProcess {
 
     fn about(&self) -> About<'_> {
         About::Process(self.pid, self.started)
+    }
+
+    fn ends_with_boot(&self) -> bool {
+        true
     }
 
     fn is_known(&self) -> bool {

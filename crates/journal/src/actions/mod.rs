@@ -28,8 +28,6 @@ pub struct Kind {
     /// Among the actions of one owner the lower come first: what works on files is stopped before
     /// they go.
     pub(crate) rank: u8,
-    /// Whether a boot of the machine ends what it is about: then nothing is left to do.
-    pub(crate) ends_with_boot: bool,
     pub(crate) read: fn(&mut Reader<'_>) -> Option<Box<dyn Action>>,
 }
 
@@ -55,6 +53,9 @@ pub trait Action: Debug + Send {
 
     /// What it is about, in words: a path, a number.
     fn subject(&self) -> String;
+
+    /// Whether a boot of the machine ends what it is about: then nothing is left to do.
+    fn ends_with_boot(&self) -> bool;
 
     /// Whether it is known which file or process it is; otherwise it was declared before that was made.
     fn is_known(&self) -> bool;

@@ -5,8 +5,7 @@ use crate::bytes::Writer;
 use crate::failure::Failure;
 
 /// In no journal, and not among the kinds.
-static KIND: Kind =
-    Kind { code: 0, name: "refused", rank: 0, ends_with_boot: true, read: |_| None };
+static KIND: Kind = Kind { code: 0, name: "refused", rank: 0, read: |_| None };
 
 /// With the reason.
 #[derive(Debug)]
@@ -23,6 +22,10 @@ impl Action for Refused {
 
     fn about(&self) -> About<'_> {
         About::Nothing
+    }
+
+    fn ends_with_boot(&self) -> bool {
+        true
     }
 
     fn is_known(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::actions::files::{Target, action_on_file};
 use crate::failure::Failure;
 use crate::remove;
 
-action_on_file!(RemoveFile, 2, "remove_file", 1, false, remove::check_file, remove::file);
+action_on_file!(RemoveFile, 2, "remove_file", 1, remove::check_file, remove::file);
 
 /// Declares that this file is to be removed. It may be made later.
 ///

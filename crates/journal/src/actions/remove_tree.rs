@@ -7,7 +7,7 @@ use crate::actions::files::{Target, action_on_file};
 use crate::failure::Failure;
 use crate::remove;
 
-action_on_file!(RemoveTree, 1, "remove_tree", 1, false, remove::check_tree, remove::tree);
+action_on_file!(RemoveTree, 1, "remove_tree", 1, remove::check_tree, remove::tree);
 
 /// Declares that this directory is to be removed. It may be made later.
 ///

@@ -11,15 +11,7 @@ use crate::remove;
 /// Where Linux keeps it.
 const FOLDER: &str = "/dev/shm";
 
-action_on_file!(
-    UnlinkSharedMemory,
-    3,
-    "unlink_shared_memory",
-    1,
-    true,
-    remove::check_file,
-    remove::file
-);
+action_on_file!(UnlinkSharedMemory, 3, "unlink_shared_memory", 1, remove::check_file, remove::file);
 
 /// Declares that the shared memory of this name is to be removed. It may be made later. The slash that
 /// such names begin with may be left out.

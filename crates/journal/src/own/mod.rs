@@ -267,14 +267,15 @@ fn perform_declared(declared: &Declared) -> Result<(), Failure> {
     let terms = Terms { was_ours: entry.unguessable || entry.action.is_known(), ..terms };
     // Nothing is locked: this may take long.
     if entry.action.perform(&terms)? != Performed::Done {
-        // By now, its path may mean something else to this process.
-        let terms = Terms { same_view: lock().sees_the_same(), ..terms };
-        if !entry.action.is_in_view(&terms) {
+        // By now, its path may mean something else to this process: that is not its end.
+        let same_view = lock().sees_the_same();
+        let is_in_view = entry.action.is_in_view(&Terms { same_view, ..terms });
+        if !is_in_view && !same_view {
             return Err(Failure::with(&io::Error::other(NOT_IN_VIEW), entry.action.subject()));
         }
         // Another thread may be about to make it, as the end of the program does not wait for all. If so, it is
         // this one: the guard will see.
-        if entry.unguessable && !entry.action.is_known() {
+        if is_in_view && entry.unguessable && !entry.action.is_known() {
             return Ok(());
         }
     }

@@ -42,8 +42,8 @@ pub(super) struct Trouble {
     no_guard: Option<String>,
     /// A journal was to go, and did not.
     not_gone: Option<String>,
-    /// When the last of it was found.
-    since: Option<Instant>,
+    /// When the last of it was found, and as which user.
+    since: Option<(Instant, u32)>,
     is_told: bool,
 }
 
@@ -375,16 +375,23 @@ impl Trouble {
 
     fn no_journal(&mut self, why: String) {
         self.no_journal = Some(why);
-        self.since = Some(Instant::now());
+        self.is_found();
     }
 
     fn no_guard(&mut self, why: String) {
         self.no_guard = Some(why);
-        self.since = Some(Instant::now());
+        self.is_found();
+    }
+
+    fn is_found(&mut self) {
+        self.since = Some((Instant::now(), geteuid().as_raw()));
     }
 
     fn forget_in_time(&mut self) {
-        if self.since.is_some_and(|since| since.elapsed() > PATIENCE) {
+        let is_over = |(since, user): (Instant, u32)| {
+            since.elapsed() > PATIENCE || user != geteuid().as_raw()
+        };
+        if self.since.is_some_and(is_over) {
             (self.no_journal, self.no_guard, self.since) = (None, None, None);
         }
     }

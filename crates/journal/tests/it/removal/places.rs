@@ -68,13 +68,16 @@ fn a_place_is_opened_again() {
             declared.look().unwrap().unwrap().identity
         );
     }
-    // After a reboot devices may have other numbers; but what has no birth may be anything.
+    // Mounted anew, devices may have other numbers; but what has no birth may be anything then.
     let renumbered = Identity { device: parent.device + 1, ..parent };
-    Place::reopen(declared.path(), &renumbered, false).unwrap();
+    for same_boot in [true, false] {
+        Place::reopen(declared.path(), &renumbered, same_boot).unwrap();
+    }
     let unborn = Identity { born: None, ..parent };
     assert!(matches!(Place::reopen(declared.path(), &unborn, false), Err(Unreachable::Unseen)));
     // On another device, it is not the one that was declared, nor has that gone.
-    assert!(matches!(Place::reopen(declared.path(), &renumbered, true), Err(Unreachable::Unseen)));
+    let elsewhere = Identity { born: None, ..renumbered };
+    assert!(matches!(Place::reopen(declared.path(), &elsewhere, true), Err(Unreachable::Unseen)));
     let another = Identity { inode: parent.inode + 1, ..parent };
     assert!(matches!(Place::reopen(declared.path(), &another, true), Err(Unreachable::Replaced)));
 }

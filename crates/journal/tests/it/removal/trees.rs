@@ -118,7 +118,7 @@ fn what_was_declared_before_it_was_made_is_known_by_its_birth() {
 }
 
 #[test]
-fn across_boots_the_device_does_not_count_but_the_birth_does() {
+fn the_device_may_be_another_but_not_the_birth() {
     let scratch = Scratch::new();
     let path = scratch.tree("tree");
     let place = place(&path);
@@ -128,7 +128,7 @@ fn across_boots_the_device_does_not_count_but_the_birth_does() {
     let other_birth = Identity { born: identity.born.map(|born| born - 1), ..identity };
     let unborn = Identity { born: None, ..identity };
     for wrong in [
-        with(elsewhere, true),
+        with(Identity { born: None, ..elsewhere }, true),
         with(other_birth, true),
         with(other_birth, false),
         with(unborn, false),
@@ -140,11 +140,16 @@ fn across_boots_the_device_does_not_count_but_the_birth_does() {
         );
     }
     assert_eq!(names(&path), ["a", "empty", "inner", "z"]);
-    let right = with(elsewhere, false);
-    assert_eq!(
-        tree(&place, &right, OsStr::new(TRASH)).unwrap(),
-        Outcome::Removed { files: FILLED }
-    );
+    for same_boot in [false, true] {
+        let place = self::place(&path);
+        let identity = expected(&place).identity.unwrap();
+        let elsewhere = Identity { device: identity.device ^ 1, ..identity };
+        assert_eq!(
+            tree(&place, &with(elsewhere, same_boot), OsStr::new(TRASH)).unwrap(),
+            Outcome::Removed { files: FILLED }
+        );
+        scratch.tree("tree");
+    }
 }
 
 #[test]
