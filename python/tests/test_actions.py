@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import inspect
 import os
@@ -155,6 +156,9 @@ def test_what_fails_is_told(tmp_path: Path) -> None:
         remove_tree(Path.home())
     with pytest.raises(ValueError, match="a slash at its beginning only"):
         unlink_shared_memory("../etc/passwd")
+    with pytest.raises(OSError, match="cannot be looked at") as raised:
+        remove_tree(tmp_path / ("x" * 300))
+    assert raised.value.errno == errno.ENAMETOOLONG
     with pytest.raises(ValueError, match="null byte"):
         remove_tree("a\0b", ignore_errors=True)
     with pytest.raises(ValueError, match="above 1"):

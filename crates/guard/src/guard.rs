@@ -3,7 +3,8 @@
 //! Whoever started it may be killed at any moment, with all that belongs to it. So it belongs to nobody:
 //! its own session, no open files of its owner's, the root as its directory. It knows nothing but the name of a
 //! journal, and reads that when it is time. If it is killed itself, its owner starts another at the next
-//! declaration; if both are, there is the sweep. If the journal goes before its owner does, it ends too.
+//! declaration; if both are, there is the sweep. If the journal goes before its owner does, it ends too. When it is
+//! done, it sweeps: what others left may have been held up only because its owner lived.
 
 use std::env;
 use std::ffi::OsString;
