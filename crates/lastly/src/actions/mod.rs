@@ -36,7 +36,7 @@
 //! - When it dies without that, the **guard**: a small process that waits for this death and nothing else, and
 //!   begins with the first declared action. It does what the journal says, processes first, then files,
 //!   newest first, and ends.
-//! - When the guard is killed as well, or there is none, the **sweep**: each guard that starts looks for
+//! - When the guard is killed as well, or there is none, the **sweep**: each guard that starts or ends looks for
 //!   journals of dead processes, and so does `lastly sweep`.
 //!
 //! The guard is the program `lastly` of the crate `lastly-guard` (`cargo install lastly-guard`). It is looked
