@@ -342,77 +342,60 @@ def test_the_end_of_the_program(tmp_path: Path) -> None:
     assert "Implicitly cleaning up <TemporaryDirectory" in ended.complaints
 
 
-@pytest.mark.parametrize("moment", ["mkdir", "open"])
-def test_what_the_end_of_the_program_has_overtaken_goes_again(tmp_path: Path, moment: str) -> None:
-    """The end finds nothing to remove, and then a thread makes it."""
-    program = f"""
-        made, declared, over = os.{moment}, threading.Event(), threading.Event()
+OVERTAKEN = """
+    made, declared, over = os.MOMENT, threading.Event(), threading.Event()
 
-        def slow(path, *arguments, **keywords):
-            if threading.current_thread() is maker and str(path).startswith(str(here)):
-                declared.set()
-                over.wait()
+    def slow(path, *arguments, **keywords):
+        if threading.current_thread() is not maker or not str(path).startswith(str(here)):
             return made(path, *arguments, **keywords)
+        declared.set()
+        over.wait()
+        result = made(path, *arguments, **keywords)
+        if sys.argv[1:]:
+            say(len(there()))
+            os._exit(0)
+        return result
 
-        def make():
-            lastly.TemporaryDirectory, lastly.NamedTemporaryFile
-            os.{moment} = slow
-            try:
-                if "{moment}" == "mkdir":
-                    lastly.TemporaryDirectory(dir=here)
-                else:
-                    lastly.NamedTemporaryFile(dir=here)
-            except RuntimeError as error:
-                say(str(error).partition(": ")[2])
+    def make():
+        lastly.TemporaryDirectory, lastly.NamedTemporaryFile
+        os.MOMENT = slow
+        try:
+            MAKE(dir=here)
+        except RuntimeError as error:
+            say(str(error).partition(": ")[2])
 
-        def after():
-            over.set()
-            maker.join()
-            say(there())
+    def after():
+        over.set()
+        maker.join()
+        say(there())
 
-        import atexit
-        # Before the first finalizer, so it runs after all of them.
-        atexit.register(after)
-        maker = threading.Thread(target=make, daemon=True)
-        maker.start()
-        declared.wait()
-    """
+    import atexit
+    # Before the first finalizer, so it runs after all of them.
+    atexit.register(after)
+    maker = threading.Thread(target=make, daemon=True)
+    maker.start()
+    declared.wait()
+"""
+MOMENTS = {"mkdir": "lastly.TemporaryDirectory", "open": "lastly.NamedTemporaryFile"}
+
+
+@pytest.mark.parametrize(("moment", "make"), MOMENTS.items(), ids=MOMENTS)
+def test_what_the_end_of_the_program_has_overtaken_goes_again(
+    tmp_path: Path, moment: str, make: str
+) -> None:
+    """The end finds nothing to remove, and then a thread makes it."""
+    program = OVERTAKEN.replace("MOMENT", moment).replace("MAKE", make)
     ended, left = play(tmp_path, program)
     assert ended.said == ["it was not made, as the program is ending", "[]"]
     assert (ended.complaints, ended.status, left) == ("", 0, [])
 
 
-@pytest.mark.parametrize("moment", ["mkdir", "open"])
-def test_what_is_made_after_the_end_the_guard_removes(tmp_path: Path, moment: str) -> None:
-    """The end finds nothing to remove, then a thread makes it, and gets no further."""
-    program = f"""
-        made, declared, over = os.{moment}, threading.Event(), threading.Event()
-
-        def slow(path, *arguments, **keywords):
-            if threading.current_thread() is maker and str(path).startswith(str(here)):
-                declared.set()
-                over.wait()
-                made(path, *arguments, **keywords)
-                say(len(there()))
-                os._exit(0)
-            return made(path, *arguments, **keywords)
-
-        def make():
-            lastly.TemporaryDirectory, lastly.NamedTemporaryFile
-            os.{moment} = slow
-            if "{moment}" == "mkdir":
-                lastly.TemporaryDirectory(dir=here)
-            else:
-                lastly.NamedTemporaryFile(dir=here)
-
-        import atexit
-        # Before the first finalizer, so it runs after all of them.
-        atexit.register(lambda: (over.set(), maker.join()))
-        maker = threading.Thread(target=make, daemon=True)
-        maker.start()
-        declared.wait()
-    """
-    ended, left = play(tmp_path, program)
+@pytest.mark.parametrize(("moment", "make"), MOMENTS.items(), ids=MOMENTS)
+def test_where_the_thread_gets_no_further_the_guard_removes_it(
+    tmp_path: Path, moment: str, make: str
+) -> None:
+    program = OVERTAKEN.replace("MOMENT", moment).replace("MAKE", make)
+    ended, left = play(tmp_path, program, "dies")
     assert (ended.said, left) == (["1"], [])
 
 
