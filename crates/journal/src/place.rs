@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
@@ -31,6 +32,8 @@ pub struct Place {
     above: Found,
     name: OsString,
     path: PathBuf,
+    /// See [`Place::system`].
+    system: OnceCell<u64>,
 }
 
 impl Place {
@@ -69,7 +72,7 @@ impl Place {
             io::Error::new(error.kind(), text)
         })?;
         let above = Found::open(directory.as_fd())?;
-        Ok(Self { directory, above, name: name.to_owned(), path: parent.join(name) })
+        Ok(Self::at(directory, above, parent.join(name), name))
     }
 
     /// A place that was declared before, perhaps by another process: no symbolic link is followed, and the
@@ -110,7 +113,11 @@ impl Place {
         if !is_same {
             return unless_unseen(Unreachable::Replaced);
         }
-        Ok(Self { directory, above, name: name.to_owned(), path: path.to_owned() })
+        Ok(Self::at(directory, above, path.to_owned(), name))
+    }
+
+    fn at(directory: OwnedFd, above: Found, path: PathBuf, name: &OsStr) -> Self {
+        Self { directory, above, name: name.to_owned(), path, system: OnceCell::new() }
     }
 
     /// The path of the directory, without symbolic links, and the name.
@@ -139,7 +146,7 @@ impl Place {
     /// Has what is there be what it stays, if it comes from an image, and is copied when it is first written to.
     /// True: it may be another file by now, to all that can be seen of it.
     pub(crate) fn settle(&self) -> bool {
-        if !self.is_on_no_device() || !is_copied(self.directory()) {
+        if self.system() != OVERLAYFS {
             return false;
         }
         let Ok(stat) = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) else {
@@ -156,12 +163,14 @@ impl Place {
     pub(crate) fn ends_with_boot(&self) -> bool {
         const TMPFS: u64 = 0x0102_1994;
         const RAMFS: u64 = 0x8584_58f6;
-        self.is_on_no_device() && [TMPFS, RAMFS].contains(&kind_of_system(self.directory()))
+        [TMPFS, RAMFS].contains(&self.system())
     }
 
-    /// As file systems have it whose kind is asked: the others need not be looked at twice.
-    fn is_on_no_device(&self) -> bool {
-        major(self.above.identity.device) == 0
+    /// Of which kind its file system is, if it is on no device; those that are need not be asked.
+    fn system(&self) -> u64 {
+        let is_on_none = || major(self.above.identity.device) == 0;
+        let asked = || if is_on_none() { kind_of_system(self.directory()) } else { 0 };
+        *self.system.get_or_init(asked)
     }
 
     /// What is there now, if anything is. A symbolic link is not followed.
@@ -238,9 +247,10 @@ fn is_on(device: u64, path: &Path) -> bool {
 /// Whether this is on overlayfs, the file system of most containers. What comes from the image is copied there
 /// when it is first changed, a directory when something is made in it; and has another birth from then on.
 fn is_copied(file: BorrowedFd<'_>) -> bool {
-    const OVERLAYFS: u64 = 0x794c_7630;
     kind_of_system(file) == OVERLAYFS
 }
+
+const OVERLAYFS: u64 = 0x794c_7630;
 
 /// The number by which the kernel knows this kind of file system; 0 where it does not tell.
 fn kind_of_system(file: BorrowedFd<'_>) -> u64 {
