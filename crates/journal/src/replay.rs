@@ -197,6 +197,7 @@ impl<'a> Replay<'a> {
         };
         Terms {
             trash: trash(entry.trash),
+            by_owner: false,
             same_view: self.same_view,
             // A journal alone is not believed that.
             was_ours: entry.unguessable,

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use lastly_journal::ATTEMPTS;
+use lastly_tests::crash::door::DONE;
 use lastly_tests::crash::resource::place;
 use nix::mount::{MsFlags, mount, umount};
 
@@ -92,6 +93,14 @@ fn what_is_not_mounted_just_now_is_left_and_done_when_it_is() {
     expect_left(&fixture, &[]);
     plug();
     expect_done(&fixture, &[]);
+    // To its owner, who asks for it in so many words, it is what is not there.
+    let mut owner = fixture.puppet_with("0");
+    owner.have(2);
+    umount(&place).expect("nobody uses it");
+    assert_eq!(owner.tell("call 2"), DONE);
+    owner.kill();
+    plug();
+    assert_eq!(fixture.sweep(&[]).last().expect("some"), "0 done, 0 left, 0 failed.");
     for mounted in [&place, &disk] {
         umount(mounted).expect("nobody uses it");
     }

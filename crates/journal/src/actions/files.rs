@@ -82,6 +82,7 @@ impl Target {
             Ok(place) => place,
             Err(Unreachable::Gone) => return Ok(Performed::Missing),
             Err(Unreachable::Replaced) => return Ok(Performed::Replaced),
+            Err(Unreachable::Unseen) if terms.by_owner => return Ok(Performed::Missing),
             // Somebody forces it, or it has gone out of view just now.
             Err(Unreachable::Unseen) => {
                 let error = io::Error::other(NOT_IN_VIEW);

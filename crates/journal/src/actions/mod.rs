@@ -107,6 +107,8 @@ pub struct Terms {
     /// Under which name to put what is about to be removed: one that nobody guesses, the same in each
     /// attempt.
     pub trash: String,
+    /// Whether its owner performs it, who has the last word on what is not there.
+    pub by_owner: bool,
     /// Whether it was declared since the machine was booted.
     pub same_boot: bool,
     /// Whether paths mean what they meant to who declared it.
@@ -127,6 +129,7 @@ impl Terms {
     pub(crate) fn of_owner(trash: String) -> Self {
         Self {
             trash,
+            by_owner: true,
             same_boot: true,
             same_view: true,
             was_ours: false,
