@@ -93,6 +93,14 @@ impl Fixture {
         String::from_utf8_lossy(&swept.stdout).lines().map(str::to_owned).collect()
     }
 
+    /// Sweeps until this tree is gone: whose owner, in a container of its own, has only just been killed.
+    pub(crate) fn await_sweep_by_lock(&self, number: u32) {
+        await_that("a sweep does it when its lock is free", || {
+            self.sweep(&["--trust-locks"]);
+            !self.is_there(number)
+        });
+    }
+
     /// The journals' names.
     pub(crate) fn journal_names(&self) -> Vec<String> {
         let names = fs::read_dir(self.journals()).expect("it is there").flatten();

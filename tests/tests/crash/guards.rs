@@ -246,10 +246,7 @@ fn process_1_has_none_that_it_would_wait_for() {
     let protection = owner.tell("protection");
     assert!(protection.starts_with("sweep: this is process 1"), "{protection}");
     owner.kill();
-    await_that("a sweep does it when its lock is free", || {
-        fixture.sweep(&["--trust-locks"]);
-        !fixture.is_there(0)
-    });
+    fixture.await_sweep_by_lock(0);
     fixture.clear();
 }
 

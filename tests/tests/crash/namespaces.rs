@@ -10,9 +10,7 @@ use lastly_tests::crash::door::DONE;
 use lastly_tests::crash::resource::place;
 use nix::mount::{MsFlags, mount, umount};
 
-use crate::fixture::{
-    Fixture, PUPPET, Puppet, await_that, in_mounts_of_its_own, is_allowed, lastly, under,
-};
+use crate::fixture::{Fixture, PUPPET, Puppet, in_mounts_of_its_own, is_allowed, lastly, under};
 
 /// Mounts of a process's own.
 const MOUNTS: [&str; 2] = ["unshare", "--mount"];
@@ -188,10 +186,7 @@ fn a_proc_that_tells_of_others_proves_no_death() {
         assert!(fixture.is_there(0), "it is alive: {told:?}");
     }
     owner.kill();
-    await_that("a sweep does it when its lock is free", || {
-        fixture.sweep(&["--trust-locks"]);
-        !fixture.is_there(0)
-    });
+    fixture.await_sweep_by_lock(0);
     fixture.clear();
 }
 
